@@ -1,0 +1,91 @@
+/*
+ * abi.h: the one list of what crosses between the host (Go) and a guest (CPython
+ * with the shim of pyruntime/shim, compiled to WebAssembly).
+ *
+ * The shim includes this file; abi_test.go parses it and compares it with the Go
+ * side, name by name and number by number. Change it here first.
+ *
+ * All integers are little-endian, as WebAssembly's are. A pointer and a length
+ * name bytes of the guest's linear memory; the host copies or uses them within
+ * the call and keeps no view of them.
+ */
+#ifndef WASGI_ABI_H
+#define WASGI_ABI_H
+
+#include <stdint.h>
+
+/* Raised by one with every change that an older host or guest would misread. */
+#define WASGI_ABI_VERSION 1
+
+/*
+ * Pairs is the layout of every list of names and values: an environ, settings,
+ * arguments, response headers. After the header come count entries, each an entry
+ * header and then its name's and its value's bytes, with no padding:
+ *
+ *     | count | size | name_len | value_len | name … | value … | name_len | …
+ *     0       4      8          12          16
+ *
+ * size counts the whole message, the header included.
+ */
+struct wasgi_pairs {
+	uint32_t count;
+	uint32_t size;
+};
+
+struct wasgi_pair {
+	uint32_t name_len;
+	uint32_t value_len;
+};
+
+/*
+ * Exports of the guest, besides memory, __stack_pointer and _initialize (which
+ * runs first). The host fills the buffer and names the length of what it wrote.
+ */
+#define WASGI_EXPORT_ABI "wasgi_abi"       /* () -> version */
+#define WASGI_EXPORT_BUFFER "wasgi_buffer" /* (size) -> pointer to the guest's buffer, 0 where memory is short */
+#define WASGI_EXPORT_START "wasgi_start"   /* () -> outcome: the interpreter is up, the shim is ready */
+#define WASGI_EXPORT_LOAD "wasgi_load"     /* (len: Pairs of settings) -> outcome: the app is imported */
+#define WASGI_EXPORT_SERVE "wasgi_serve"   /* (len: Pairs of an environ) -> outcome: one request is answered */
+#define WASGI_EXPORT_MAIN "wasgi_main"     /* (len: Pairs of settings) -> exit code: as python3 would run it */
+
+/* What a guest's call came to. */
+#define WASGI_OUTCOME_OK 0      /* done */
+#define WASGI_OUTCOME_RAISED 1  /* an exception ended it; reported; the interpreter is sound */
+#define WASGI_OUTCOME_EXIT 2    /* the app asked the process to end: the instance is not used again */
+#define WASGI_OUTCOME_BROKEN 3  /* the shim cannot go on: the instance is not used again */
+#define WASGI_OUTCOME_STOPPED 4 /* the host refused the body or the response; the host knows why */
+
+/* Names of settings. An "env", "path" or "arg" may stand more than once. */
+#define WASGI_SETTING_ENTRY "entry" /* "module:callable" or "module:factory()" */
+#define WASGI_SETTING_PATH "path"   /* a folder for sys.path, in order */
+#define WASGI_SETTING_ENV "env"     /* "NAME=value" for os.environ */
+#define WASGI_SETTING_ARG "arg"     /* one word of python3's command line, its name first */
+#define WASGI_SETTING_CWD "cwd"     /* the current folder */
+
+/* Functions of the host, imported from this module. */
+#define WASGI_IMPORT_MODULE "wasgi"
+#define WASGI_IMPORT_INPUT_READ "input_read"         /* (ptr, len) -> bytes read, 0 at the end, or an error */
+#define WASGI_IMPORT_RESPONSE_START "response_start" /* (status, len, headers: Pairs, len) -> error */
+#define WASGI_IMPORT_RESPONSE_WRITE "response_write" /* (ptr, len, last) -> error; last: no block follows */
+#define WASGI_IMPORT_REPORT "report"                 /* (ptr, len): UTF-8 text of the exception that ended the call */
+#define WASGI_IMPORT_PBKDF2 "pbkdf2"                 /* (digest, password, len, salt, len, rounds, out, len) -> error */
+#define WASGI_IMPORT_SCRYPT "scrypt"                 /* (password, len, salt, len, n, r, p, out, len) -> error */
+
+/* Errors of the host's functions, the guest's to turn into exceptions. */
+#define WASGI_ERROR_ORDER -1    /* not in this state: outside a request, a second start, a write before it */
+#define WASGI_ERROR_INVALID -2  /* a status, header or argument outside its grammar or range */
+#define WASGI_ERROR_GONE -3     /* the client has gone */
+#define WASGI_ERROR_DEADLINE -4 /* the request's time is over */
+#define WASGI_ERROR_LIMIT -5    /* over a limit on the request's or the response's size */
+#define WASGI_ERROR_LENGTH -6   /* more body than the Content-Length the app has set */
+#define WASGI_ERROR_BODY -7     /* the request's body is malformed or was cut short */
+
+/* Digests of pbkdf2. */
+#define WASGI_DIGEST_MD5 1
+#define WASGI_DIGEST_SHA1 2
+#define WASGI_DIGEST_SHA224 3
+#define WASGI_DIGEST_SHA256 4
+#define WASGI_DIGEST_SHA384 5
+#define WASGI_DIGEST_SHA512 6
+
+#endif

@@ -1,0 +1,108 @@
+package abi
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tetratelabs/wazero/api"
+)
+
+// Guest calls the exports of one instance. It is not safe for concurrent use. A
+// call's error is what ended it from outside: a trap, a fault, the exit of the
+// process; after one the guest must not be called again.
+type Guest struct {
+	mod    api.Module
+	buffer api.Function
+	start  api.Function
+	load   api.Function
+	serve  api.Function
+	main   api.Function
+
+	ptr, size uint32 // the guest's buffer, as it last told
+	stack     [1]uint64
+}
+
+// NewGuest finds the exports in mod and compares the version.
+func NewGuest(ctx context.Context, mod api.Module) (*Guest, error) {
+	g := &Guest{mod: mod}
+	var version api.Function
+	exports := []struct {
+		name string
+		to   *api.Function
+	}{
+		{exportABI, &version}, {exportBuffer, &g.buffer}, {exportStart, &g.start},
+		{exportLoad, &g.load}, {exportServe, &g.serve}, {exportMain, &g.main},
+	}
+	for _, e := range exports {
+		if *e.to = mod.ExportedFunction(e.name); *e.to == nil {
+			return nil, fmt.Errorf("guest does not export %q", e.name)
+		}
+	}
+	got, err := g.call(ctx, version, 0)
+	if err != nil {
+		return nil, fmt.Errorf("guest's %s: %w", exportABI, err)
+	}
+	if got != Version {
+		return nil, fmt.Errorf("guest speaks version %d of the ABI, the host %d: build both anew", got, Version)
+	}
+	return g, nil
+}
+
+// Start brings the interpreter up.
+func (g *Guest) Start(ctx context.Context) (Outcome, error) {
+	o, err := g.call(ctx, g.start, 0)
+	return Outcome(o), err
+}
+
+// Load imports the app that settings name.
+func (g *Guest) Load(ctx context.Context, settings *Pairs) (Outcome, error) {
+	o, err := g.send(ctx, g.load, settings)
+	return Outcome(o), err
+}
+
+// Serve answers one request.
+func (g *Guest) Serve(ctx context.Context, environ *Pairs) (Outcome, error) {
+	o, err := g.send(ctx, g.serve, environ)
+	return Outcome(o), err
+}
+
+// Main runs Python on a command line and returns its exit code.
+func (g *Guest) Main(ctx context.Context, settings *Pairs) (int, error) {
+	code, err := g.send(ctx, g.main, settings)
+	return int(code), err
+}
+
+// send copies the message into the guest's buffer, once, and calls f with its length.
+func (g *Guest) send(ctx context.Context, f api.Function, message *Pairs) (int32, error) {
+	b := message.Bytes()
+	if err := g.reserve(ctx, uint32(len(b))); err != nil {
+		return 0, err
+	}
+	if !g.mod.Memory().Write(g.ptr, b) {
+		return 0, fmt.Errorf("guest's buffer of %d bytes at %#x is outside its memory", g.size, g.ptr)
+	}
+	return g.call(ctx, f, uint64(len(b)))
+}
+
+// reserve makes the guest's buffer hold size bytes.
+func (g *Guest) reserve(ctx context.Context, size uint32) error {
+	if size <= g.size {
+		return nil
+	}
+	size = max(size, 16<<10)
+	ptr, err := g.call(ctx, g.buffer, uint64(size))
+	if err != nil {
+		return err
+	}
+	if ptr == 0 {
+		return fmt.Errorf("guest has no memory for a message of %d bytes", size)
+	}
+	g.ptr, g.size = uint32(ptr), size
+	return nil
+}
+
+func (g *Guest) call(ctx context.Context, f api.Function, arg uint64) (int32, error) {
+	g.stack[0] = arg
+	err := f.CallWithStack(ctx, g.stack[:])
+	return int32(uint32(g.stack[0])), err
+}
