@@ -1,0 +1,57 @@
+package quotas
+
+import (
+	"fmt"
+	"time"
+)
+
+// Quota is what one tenant may use. Each field's name in wasgi.toml stands behind it.
+// The zero value allows nothing; Default is what a tenant gets that asks for nothing.
+type Quota struct {
+	Memory      Bytes         // memory: linear memory of one instance
+	Timeout     time.Duration // timeout: wall time of one request
+	Instances   int           // instances: requests at once
+	MaxRequests int           // max_requests: requests an instance serves before another takes its place
+}
+
+// Default returns the limits of a tenant that sets none.
+func Default() Quota {
+	return Quota{Memory: 128 * MiB, Timeout: 30 * time.Second, Instances: 4, MaxRequests: 10000}
+}
+
+// Least and most of each limit: what Python needs to start, what wasm32 can address,
+// and what still makes sense.
+const (
+	leastMemory  = 48 * MiB
+	mostMemory   = 4*GiB - PageSize
+	leastTimeout = time.Millisecond
+	mostTimeout  = 24 * time.Hour
+	mostInst     = 1024
+	mostRequests = 1 << 40
+)
+
+// LimitError says which limit makes no sense.
+type LimitError struct {
+	Name        string // as in wasgi.toml
+	Value       any
+	Least, Most any
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s is %v, want %v to %v", e.Name, e.Value, e.Least, e.Most)
+}
+
+// Validate returns a *LimitError for the first limit that makes no sense.
+func (q Quota) Validate() error {
+	switch {
+	case q.Memory < leastMemory || q.Memory > mostMemory:
+		return &LimitError{"memory", q.Memory, leastMemory, mostMemory}
+	case q.Timeout < leastTimeout || q.Timeout > mostTimeout:
+		return &LimitError{"timeout", q.Timeout, leastTimeout, mostTimeout}
+	case q.Instances < 1 || q.Instances > mostInst:
+		return &LimitError{"instances", q.Instances, 1, mostInst}
+	case q.MaxRequests < 1 || q.MaxRequests > mostRequests:
+		return &LimitError{"max_requests", q.MaxRequests, 1, mostRequests}
+	}
+	return nil
+}
