@@ -1,0 +1,71 @@
+"""Imports the app that a bundle's wasgi.toml names."""
+
+import importlib
+import os
+import sys
+from importlib import _bootstrap_external as _external
+
+APP = "/app"
+CACHE = "/var/cache/python"
+
+
+class EntryError(Exception):
+    """The entry names no app; the text says what is wrong with it."""
+
+
+def load(settings):
+    """Return the WSGI callable that settings, pairs of (name, value), name."""
+    entry = None
+    paths = []
+    for name, value in settings:
+        if name == "entry":
+            entry = value
+        elif name == "path":
+            paths.append(value)
+        elif name == "env":
+            key, _, text = value.partition("=")
+            os.environ[key] = text
+        elif name == "cwd":
+            os.chdir(value)
+    sys.path[:0] = paths
+    return find(entry)
+
+
+def find(entry):
+    """Return what "module:callable" or "module:factory()" stands for."""
+    module_name, colon, name = entry.partition(":")
+    if not (colon and module_name and name):
+        raise EntryError(f'want "module:callable", got {entry!r}')
+    calls = name.endswith("()")
+    found = importlib.import_module(module_name)
+    for part in name.removesuffix("()").split("."):
+        found = _attribute(found, part, entry)
+    if calls:
+        found = found()
+    if not callable(found):
+        raise EntryError(f"{entry!r} is no callable but {type(found).__name__}")
+    return found
+
+
+def _attribute(owner, name, entry):
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        where = getattr(owner, "__name__", type(owner).__name__)
+        raise EntryError(f"{entry!r}: {where!r} has no {name!r}") from None
+
+
+def cache_bundle_bytecode():
+    """Keep the bytecode of the app, which is read-only, in a folder of its own."""
+    standard = _external.cache_from_source
+
+    def cache_from_source(path, *args, **kwargs):
+        if not path.startswith(APP + "/"):
+            return standard(path, *args, **kwargs)
+        beside = standard(path, *args, **kwargs)
+        return CACHE + beside.replace("/__pycache__/", "/")
+
+    _external.cache_from_source = cache_from_source
+
+
+cache_bundle_bytecode()

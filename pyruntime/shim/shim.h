@@ -1,0 +1,82 @@
+/*
+ * shim.h: what the files of the shim share. The shim is the C half of the guest:
+ * it starts the interpreter, turns the host's bytes into Python's objects and
+ * back, and keeps to PEP 3333 on the way. https://peps.python.org/pep-3333/
+ */
+#ifndef WASGI_SHIM_H
+#define WASGI_SHIM_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+
+#include "abi.h"
+#include "host.h"
+
+#define WASGI_EXPORT(name) __attribute__((export_name(name)))
+
+/* The buffer the host fills: pointer and capacity. buffer.c */
+extern uint8_t *shim_buffer;
+
+/* A walk over the Pairs at data. pairs.c */
+typedef struct {
+	const uint8_t *next;
+	const uint8_t *end;
+	uint32_t left;
+	const char *name, *value;
+	Py_ssize_t name_len, value_len;
+} pairs_reader;
+
+/* pairs_open sets r on the message of len bytes at data; false and an exception where it is malformed. */
+bool pairs_open(pairs_reader *r, const uint8_t *data, uint32_t len);
+
+/* pairs_next moves to the next entry: 1 there is one, 0 the end, -1 an exception. */
+int pairs_next(pairs_reader *r);
+
+/* A Pairs message that grows. The zero value is empty; pairs_free gives its memory back. */
+typedef struct {
+	uint8_t *data;
+	size_t len, cap;
+	uint32_t count;
+} pairs_writer;
+
+/* pairs_add appends one entry; false and MemoryError where memory is short. */
+bool pairs_add(pairs_writer *w, const char *name, size_t name_len, const char *value, size_t value_len);
+
+/* pairs_message completes the header and returns the message, NULL and an exception where memory is short. */
+const uint8_t *pairs_message(pairs_writer *w, uint32_t *len);
+
+/* pairs_reset empties w and keeps its memory. */
+void pairs_reset(pairs_writer *w);
+void pairs_free(pairs_writer *w);
+
+/* environ.c: the request's dict of exact str, completed with the wsgi.* keys. */
+bool environ_ready(void);
+PyObject *environ_new(const uint8_t *data, uint32_t len);
+
+/* The request in flight, 0 between requests; objects made for another one refuse to work. serve.c */
+extern uint64_t request_serial;
+
+/* input.c: a stream over the host's input_read, good for one request. */
+bool input_ready(void);
+PyObject *input_new(void);
+
+/* response.c: start_response and its write. */
+typedef struct response response;
+bool response_ready(void);
+response *response_new(void);
+/* response_block sends one block of the iterable, the head before the first that is not empty. */
+bool response_block(response *r, PyObject *block, bool last);
+/* response_end sends what is left at the iterable's end: at least the head. */
+bool response_end(response *r);
+
+/* report.c: tells the host of the pending exception and clears it; the outcome to return. */
+int report_exception(void);
+
+/* Sets the exception that stands for an error of the host's. response.c */
+void raise_host_error(int error);
+
+/* module.c: _wasgi, what Python code may ask of the shim. */
+PyObject *wasgi_module_init(void);
+
+#endif
