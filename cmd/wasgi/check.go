@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+
+	"wasgi/tenants"
+)
+
+// check imports the app of each bundle and tells what is wrong, bundle by bundle.
+func (e *environment) check(ctx context.Context, dir string) error {
+	dirs, err := tenants.FindBundles(dir)
+	if err != nil {
+		return err
+	}
+	if len(dirs) == 0 {
+		return fmt.Errorf("%s is no bundle and holds none: want a folder with a %s", dir, tenants.ManifestName)
+	}
+	host, free, err := e.host(ctx, filepath.Dir(dirs[0]), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		return err
+	}
+	defer free()
+	registry := tenants.NewRegistry(host)
+	defer registry.Close(ctx)
+	bad := 0
+	for _, dir := range dirs {
+		if err := checkBundle(ctx, registry, dir); err != nil {
+			bad++
+			fmt.Fprintf(e.std.out, "FAIL  %s\n%v\n", filepath.Base(dir), err)
+			continue
+		}
+		fmt.Fprintf(e.std.out, "ok    %s\n", filepath.Base(dir))
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d bundles would not serve", bad, len(dirs))
+	}
+	return nil
+}
+
+func checkBundle(ctx context.Context, registry *tenants.Registry, dir string) error {
+	b, err := tenants.OpenBundle(dir)
+	if err != nil {
+		return err
+	}
+	return registry.Load(ctx, b)
+}

@@ -1,0 +1,112 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"wasgi/abi"
+	"wasgi/runtime"
+)
+
+// bodyAtHand is how much of a body is read before its request is handled; a shorter
+// body travels with the environ, a longer one is pulled by the app.
+const bodyAtHand = 8 << 10
+
+// errTooLarge is a body longer than the server takes.
+type errTooLarge struct{}
+
+func (errTooLarge) Error() string { return "the request's body is longer than the server allows" }
+
+// addBody puts a body that is at hand into the environ, or returns where to pull it
+// from.
+func addBody(e *abi.Pairs, ctx *fasthttp.RequestCtx, most int64) (*requestBody, error) {
+	length := ctx.Request.Header.ContentLength()
+	stream := ctx.Request.BodyStream()
+	switch {
+	case int64(length) > most:
+		return nil, errTooLarge{}
+	case length == -1 && stream != nil, length > bodyAtHand:
+		return &requestBody{stream: stream, conn: ctx.Conn(), left: most}, nil
+	case length > 0 && stream != nil:
+		if _, err := io.ReadFull(stream, e.Grow("wsgi.input", length)); err != nil {
+			return nil, err
+		}
+	case length > 0:
+		copy(e.Grow("wsgi.input", length), ctx.Request.Body())
+	default:
+		e.Add("wsgi.input", "")
+	}
+	return nil, nil
+}
+
+// requestBody is a body that the app pulls from the connection. It may be closed while
+// it is read: the connection is then no longer the request's.
+type requestBody struct {
+	mu     sync.Mutex
+	stream io.Reader // nil once closed
+	conn   net.Conn
+	ctx    context.Context // tells the deadline
+	left   int64           // of what the server takes
+}
+
+// Read implements io.Reader.
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.stream == nil {
+		return 0, runtime.ErrGone
+	}
+	deadline := time.Now().Add(readTimeout)
+	if end, ok := b.ctx.Deadline(); ok && end.Before(deadline) {
+		deadline = end
+	}
+	b.conn.SetReadDeadline(deadline)
+	n, err := b.stream.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, abi.ErrorLimit
+	}
+	return n, b.reason(err)
+}
+
+// reason tells the app why its body ends before its end.
+func (b *requestBody) reason(err error) error {
+	var timeout net.Error
+	switch {
+	case err == nil, err == io.EOF:
+		return err
+	case b.ctx.Err() != nil:
+		return runtime.ErrDeadline
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return runtime.ErrGone
+	}
+	return abi.ErrorBody
+}
+
+// until sets the context whose deadline ends each read. A nil b is a request without
+// a body to pull.
+func (b *requestBody) until(run context.Context) {
+	if b != nil {
+		b.ctx = run
+	}
+}
+
+// close ends all reading; a read under way ends with an error first. What the app has
+// left of the body is the server's to discard, no slower than any read.
+func (b *requestBody) close() {
+	if b == nil {
+		return
+	}
+	if !b.mu.TryLock() {
+		b.conn.SetReadDeadline(time.Now())
+		b.mu.Lock()
+	}
+	b.stream = nil
+	b.conn.SetReadDeadline(time.Now().Add(readTimeout))
+	b.mu.Unlock()
+}

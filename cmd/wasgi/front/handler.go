@@ -1,0 +1,98 @@
+package front
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"wasgi/runtime"
+	"wasgi/tenants"
+)
+
+// handle answers one request. fasthttp calls it on the connection's goroutine and
+// writes the response after it has returned.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	defer s.caught(ctx)
+	a := &access{start: time.Now(), id: fmt.Sprintf("%016x", rand.Uint64()), log: s.cfg.Access}
+	a.request(ctx)
+	t, err := parseTarget(ctx)
+	if err != nil {
+		s.refuse(ctx, a, failure{fasthttp.StatusBadRequest, err.Error()})
+		return
+	}
+	tenant, script := s.cfg.Registry.Route(t.host, t.path)
+	if tenant == nil {
+		s.unknown(ctx, a, t)
+		return
+	}
+	a.tenant = tenant.Name
+	e := environ(ctx, t, script, tenant.Name, a.id)
+	body, err := addBody(e, ctx, s.cfg.MaxBody)
+	if err != nil {
+		s.refuse(ctx, a, failureOf(err))
+		return
+	}
+	req := &runtime.Request{ID: a.id, Environ: e}
+	if body != nil {
+		req.Body = body
+	}
+	s.serve(ctx, a, tenant, req, body)
+}
+
+// serve runs the app on a goroutine of its own and returns when the response's head
+// and whole body, or the stream that its body will come from, are in ctx.
+func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody) {
+	run, cancel := context.WithTimeout(context.Background(), tenant.Quota().Timeout)
+	body.until(run)
+	resp := newResponse(run, ctx, a, body)
+	go func() {
+		defer cancel()
+		defer s.caught(nil)
+		resp.finish(tenant.Serve(run, req, resp), req.Instance)
+	}()
+	if err := resp.wait(); err != nil {
+		s.refuse(ctx, a, failureOf(err))
+	}
+}
+
+// refuse answers with a failure of the server's or the app's.
+func (s *Server) refuse(ctx *fasthttp.RequestCtx, a *access, f failure) {
+	f.write(ctx, a.id)
+	a.done(f.status, int64(len(ctx.Response.Body())), f.reason)
+}
+
+// unknown answers for a host that is nobody's: no guest runs.
+func (s *Server) unknown(ctx *fasthttp.RequestCtx, a *access, t target) {
+	if s.cfg.Index && isLoopback(t.host) {
+		writeIndex(ctx, s.cfg.Registry.Tenants())
+		a.done(fasthttp.StatusOK, int64(len(ctx.Response.Body())), "")
+		return
+	}
+	s.refuse(ctx, a, failure{fasthttp.StatusNotFound, "no app is served under this address"})
+}
+
+// caught keeps a panic, always a bug of ours, from ending the process.
+func (s *Server) caught(ctx *fasthttp.RequestCtx) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	s.cfg.Log.Error("bug: a handler panicked", "panic", p, "stack", string(debug.Stack()))
+	if ctx != nil {
+		failure{status: fasthttp.StatusInternalServerError}.write(ctx, "")
+		ctx.SetConnectionClose()
+	}
+}
+
+// malformed answers a request that fasthttp could not read.
+func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
+	a := &access{start: time.Now(), log: s.cfg.Access}
+	a.request(ctx)
+	ctx.Response.Reset()
+	s.refuse(ctx, a, failureOf(unreadable{err}))
+	ctx.SetConnectionClose()
+}

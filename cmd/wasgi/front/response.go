@@ -1,0 +1,295 @@
+package front
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"wasgi/abi"
+	"wasgi/runtime"
+)
+
+// response takes what the app answers, on the goroutine that runs the app, while the
+// connection's goroutine waits. A body that is whole with its first block is handed
+// over at once; a longer one becomes a stream, and the connection's goroutine sends it
+// while the app goes on. It implements runtime.Response.
+type response struct {
+	run    context.Context
+	access *access
+	body   *requestBody
+	ready  chan error // one value: the connection's goroutine may go on
+
+	mu     sync.Mutex
+	ctx    *fasthttp.RequestCtx // nil once the connection's goroutine has gone on
+	head   bool                 // Start has been called
+	over   bool                 // no block is taken any more
+	bare   bool                 // no body belongs to it: HEAD, 204, 304
+	length int64                // the app's Content-Length, -1 where it set none
+	sent   int64
+	stream *stream
+}
+
+func newResponse(run context.Context, ctx *fasthttp.RequestCtx, a *access, body *requestBody) *response {
+	return &response{run: run, ctx: ctx, access: a, body: body, ready: make(chan error, 1), length: -1}
+}
+
+// wait returns when the response is in ctx, or why there will be none. An app that
+// does not come back after its deadline is given up.
+func (r *response) wait() error {
+	select {
+	case err := <-r.ready:
+		return err
+	case <-r.run.Done():
+	}
+	select {
+	case err := <-r.ready:
+		return err
+	case <-time.After(graceTimeout):
+	}
+	r.mu.Lock()
+	gone := r.ctx != nil
+	r.ctx, r.over = nil, true
+	r.mu.Unlock()
+	if !gone {
+		return <-r.ready
+	}
+	r.body.close()
+	return runtime.ErrDeadline
+}
+
+// goOn lets the connection's goroutine go on. The caller holds mu.
+func (r *response) goOn(err error) {
+	if r.ctx == nil {
+		return
+	}
+	r.ctx = nil
+	if r.stream == nil {
+		r.body.close()
+	}
+	r.ready <- err
+}
+
+// Start implements runtime.Response.
+func (r *response) Start(status []byte, headers abi.View) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx == nil {
+		return r.lost()
+	}
+	code, reason, ok := parseStatus(status)
+	if !ok {
+		return abi.ErrorInvalid
+	}
+	h := &r.ctx.Response.Header
+	h.DisableNormalizing()
+	h.SetStatusCode(code)
+	h.SetStatusMessage(reason)
+	for name, value := range headers.All() {
+		if !r.addHeader(h, name, value) {
+			r.ctx.Response.Reset()
+			return abi.ErrorInvalid
+		}
+	}
+	r.head = true
+	r.access.status = code
+	r.bare = r.ctx.IsHead() || code == fasthttp.StatusNoContent || code == fasthttp.StatusNotModified
+	return nil
+}
+
+// lost is the reason why nobody waits for the response any more.
+func (r *response) lost() error {
+	if r.run.Err() != nil {
+		return runtime.ErrDeadline
+	}
+	return runtime.ErrGone
+}
+
+// parseStatus reads "200 OK".
+func parseStatus(status []byte) (code int, reason []byte, ok bool) {
+	digits, reason, ok := bytes.Cut(status, []byte{' '})
+	code, err := strconv.Atoi(string(digits))
+	return code, reason, ok && err == nil && len(digits) == 3 && code >= 200 && validValue(reason)
+}
+
+// addHeader checks what the guest is to have checked: it is not trusted.
+func (r *response) addHeader(h *fasthttp.ResponseHeader, name, value []byte) bool {
+	if !validName(name) || !validValue(value) {
+		return false
+	}
+	switch {
+	case isName(name, "Content-Length"):
+		n, err := strconv.ParseInt(string(value), 10, 63)
+		if err != nil || n < 0 || value[0] == '+' || r.length >= 0 && r.length != n {
+			return false
+		}
+		r.length = n
+	case isName(name, "Connection"), isName(name, "Transfer-Encoding"), isName(name, "Upgrade"),
+		isName(name, "Keep-Alive"), isName(name, "Trailer"), isName(name, "TE"):
+		return false
+	case isName(name, "Date"):
+		// The server's own stands.
+	default:
+		h.AddBytesKV(name, value)
+	}
+	return true
+}
+
+func isName(name []byte, want string) bool {
+	return len(name) == len(want) && bytes.EqualFold(name, []byte(want))
+}
+
+// validName tells whether name is a token, RFC 9110, section 5.6.2.
+func validName(name []byte) bool {
+	for _, c := range name {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), c) < 0 {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+func validValue(value []byte) bool {
+	for _, c := range value {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// Write implements runtime.Response.
+func (r *response) Write(block []byte, last bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return r.afterEnd(block)
+	}
+	block, tooLong := r.within(block)
+	r.sent += int64(len(block))
+	whole := last || r.sent == r.length || tooLong
+	err := r.take(block, whole)
+	if tooLong && err == nil {
+		err = abi.ErrorLength
+	}
+	return err
+}
+
+// afterEnd answers a block that comes after the body was whole.
+func (r *response) afterEnd(block []byte) error {
+	switch {
+	case len(block) == 0 || r.bare:
+		return nil
+	case r.length >= 0 && r.sent == r.length:
+		return abi.ErrorLength
+	}
+	return r.lost()
+}
+
+// within cuts a block where the app's Content-Length ends.
+func (r *response) within(block []byte) (cut []byte, tooLong bool) {
+	if r.length >= 0 && int64(len(block)) > r.length-r.sent {
+		return block[:r.length-r.sent], true
+	}
+	return block, false
+}
+
+// take passes a block on: as the whole body, or to the stream. The caller holds mu.
+func (r *response) take(block []byte, whole bool) error {
+	switch {
+	case r.bare:
+		r.takeBare(whole)
+		return nil
+	case r.stream == nil && whole && (r.length < 0 || r.sent == r.length):
+		r.ctx.Response.SetBody(block)
+		r.end()
+		return nil
+	case r.stream == nil:
+		r.openStream()
+	}
+	r.mu.Unlock()
+	err := r.stream.write(block)
+	r.mu.Lock()
+	if whole && !r.over {
+		r.over = true
+		r.stream.finish(r.shortage())
+	}
+	return err
+}
+
+// shortage is the error of a body that ends before its Content-Length.
+func (r *response) shortage() error {
+	if r.length >= 0 && r.sent < r.length {
+		return errShort
+	}
+	return nil
+}
+
+func (r *response) end() {
+	r.over = true
+	r.access.bytes = r.sent
+	r.goOn(nil)
+}
+
+// takeBare tells the length of the body that is not sent, where it is known.
+func (r *response) takeBare(whole bool) {
+	if r.ctx == nil {
+		return
+	}
+	if r.length >= 0 || whole && r.ctx.IsHead() {
+		r.ctx.Response.Header.SetContentLength(int(max(r.length, r.sent)))
+	}
+	r.sent = 0
+	r.end()
+}
+
+// openStream makes the body a stream. HTTP/1.0 knows no chunks: there the connection's
+// end is the body's.
+func (r *response) openStream() {
+	size := int(r.length)
+	if r.length < 0 && !r.ctx.Request.Header.IsHTTP11() {
+		r.ctx.SetConnectionClose()
+	}
+	r.stream = newStream(r.run, r.ctx.Conn(), r.streamClosed)
+	r.ctx.Response.ImmediateHeaderFlush = true
+	r.ctx.Response.SetBodyStream(r.stream, size)
+	r.goOn(nil)
+}
+
+// streamClosed runs on the connection's goroutine when the stream is sent, or lost.
+func (r *response) streamClosed(sent int64, err error) {
+	r.body.close()
+	reason := ""
+	if err != nil {
+		reason = err.Error()
+	}
+	r.access.done(r.access.status, sent, reason)
+}
+
+// finish is called when the app is done with the request. It is the last that touches
+// the response on the app's side.
+func (r *response) finish(err error, instance string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.access.setInstance(instance)
+	if r.stream != nil && !r.over {
+		if err == nil {
+			err = r.shortage()
+		}
+		r.over = true
+		r.stream.finish(err)
+	}
+	if err == nil && r.ctx != nil && r.head {
+		r.ctx.Response.SetBody(nil)
+		r.end()
+	}
+	if err == nil {
+		err = errNoResponse
+	}
+	r.over = true
+	r.goOn(err)
+}

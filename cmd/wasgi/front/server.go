@@ -1,0 +1,87 @@
+// Package front is HTTP, in and out: it turns what a client sends into an environ,
+// finds the tenant, and turns what the app answers into a response. It alone knows
+// fasthttp, and it alone decides which status a failure becomes.
+//
+// A request meets the files in this order: handler.go, target.go (what is asked of
+// whom), environ.go and body.go (on the way in), response.go and stream.go (on the way
+// out), status.go (what went wrong), access.go.
+package front
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"wasgi/tenants"
+)
+
+// Config says what a server answers with. The zero value of a limit is its default.
+type Config struct {
+	Registry *tenants.Registry
+	Log      *slog.Logger // failures that are nobody's app's
+	Access   *slog.Logger // a line per request; nil: none
+	// Index answers hosts that are the machine's own loopback names with a list of
+	// the tenants, where no tenant has them.
+	Index bool
+	// MaxBody is the longest request body, in bytes.
+	MaxBody int64
+}
+
+// Timeouts and sizes of the connection. A client that keeps within them costs at most
+// one connection's buffers.
+const (
+	readTimeout  = 30 * time.Second // for the head, and for each read of a body
+	writeTimeout = 30 * time.Second // for each write to the client
+	idleTimeout  = 75 * time.Second // between requests
+	headBytes    = 32 << 10
+	defaultBody  = 1 << 30
+	graceTimeout = time.Second // what an app gets after its deadline to answer
+)
+
+// Server answers HTTP for the tenants of a registry.
+type Server struct {
+	cfg  Config
+	http *fasthttp.Server
+}
+
+// New returns a server that listens nowhere yet.
+func New(cfg Config) *Server {
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = defaultBody
+	}
+	s := &Server{cfg: cfg}
+	s.http = &fasthttp.Server{
+		Handler:                      s.handle,
+		ErrorHandler:                 s.malformed,
+		Logger:                       connectionLog{cfg.Log},
+		Name:                         "wasgi",
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		ReadBufferSize:               headBytes,
+		MaxRequestBodySize:           bodyAtHand,
+		StreamRequestBody:            true,
+		DisablePreParseMultipartForm: true,
+		NoDefaultContentType:         true,
+		SecureErrorLogMessage:        true,
+		CloseOnShutdown:              true,
+	}
+	return s
+}
+
+// Serve answers connections of l until Shutdown.
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+
+// Shutdown stops listening, lets requests in flight finish and closes idle
+// connections; it waits until ctx is done.
+func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+
+// connectionLog takes fasthttp's own lines, about connections that went wrong.
+type connectionLog struct{ log *slog.Logger }
+
+func (c connectionLog) Printf(format string, args ...any) {
+	c.log.Debug("connection", "event", sprintf(format, args))
+}

@@ -1,0 +1,111 @@
+package front
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"wasgi/runtime"
+)
+
+// streamAhead is how far an app may be ahead of its client, in bytes.
+const streamAhead = 64 << 10
+
+// stream is a body between the app, which writes, and the connection, which reads. A
+// writer that is too far ahead waits for the reader, no longer than its request's time.
+type stream struct {
+	conn   net.Conn
+	closed func(sent int64, err error) // called once, by Close
+	stop   func() bool                 // ends the watch on the deadline
+
+	mu    sync.Mutex
+	moved sync.Cond // something below has changed
+	ahead []byte
+	read  int64
+	ended bool  // the writer is done
+	err   error // why, if not because the body is whole
+	gone  bool  // the reader is
+}
+
+func newStream(run context.Context, conn net.Conn, closed func(int64, error)) *stream {
+	s := &stream{conn: conn, closed: closed}
+	s.moved.L = &s.mu
+	s.stop = context.AfterFunc(run, func() {
+		time.AfterFunc(graceTimeout, func() { s.finish(runtime.ErrDeadline) })
+		s.mu.Lock()
+		s.moved.Broadcast()
+		s.mu.Unlock()
+	})
+	return s
+}
+
+// write appends a copy of block once there is room for it.
+func (s *stream) write(block []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.ahead) >= streamAhead && !s.gone && !s.ended {
+		s.moved.Wait()
+	}
+	switch {
+	case s.gone:
+		return runtime.ErrGone
+	case s.ended:
+		return runtime.ErrDeadline
+	}
+	s.ahead = append(s.ahead, block...)
+	s.moved.Broadcast()
+	return nil
+}
+
+// finish ends the body; err tells why, if it is not whole.
+func (s *stream) finish(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.ended, s.err = true, err
+		s.moved.Broadcast()
+	}
+}
+
+// Read implements io.Reader for the connection. Between two reads the client has
+// writeTimeout to take what it was sent.
+func (s *stream) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.ahead) == 0 && !s.ended {
+		s.moved.Wait()
+	}
+	if len(s.ahead) == 0 {
+		if s.err != nil {
+			return 0, s.err
+		}
+		return 0, io.EOF
+	}
+	n := copy(p, s.ahead)
+	s.ahead = s.ahead[:copy(s.ahead, s.ahead[n:])]
+	s.read += int64(n)
+	s.moved.Broadcast()
+	s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	return n, nil
+}
+
+// Close implements io.Closer: the connection has sent the body, or given up.
+func (s *stream) Close() error {
+	s.stop()
+	s.mu.Lock()
+	first := !s.gone
+	s.gone = true
+	err := s.err
+	if !s.ended {
+		err = runtime.ErrGone
+	}
+	s.moved.Broadcast()
+	read := s.read
+	s.mu.Unlock()
+	if first {
+		s.closed(read, err)
+	}
+	return nil
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"wasgi/cmd/wasgi/front"
+	"wasgi/tenants"
+)
+
+// drainTimeout is how long requests in flight may take when the server ends.
+const drainTimeout = 30 * time.Second
+
+// serveOptions are the flags of the commands that serve.
+type serveOptions struct {
+	listen string
+	access bool
+	reload bool // changed files are reloaded
+	index  bool // loopback names show a list of the tenants
+}
+
+func (o *serveOptions) flags(c *cobra.Command) {
+	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on, HOST:PORT or unix:PATH")
+	c.Flags().BoolVar(&o.access, "access-log", true, "log a line per request")
+}
+
+// runApp serves the app of the current folder.
+func (e *environment) runApp(ctx context.Context, entry string, opts serveOptions) error {
+	folder, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	open := func() (tenants.Bundle, error) { return tenants.OpenApp(folder, entry) }
+	if _, err := open(); err != nil {
+		return err
+	}
+	single := tenants.Single{Dir: folder, Open: open}
+	return e.serve(ctx, filepath.Dir(folder), opts, func(r *tenants.Registry, log *slog.Logger) source {
+		single.Registry, single.Log = r, log
+		return single
+	})
+}
+
+// serveFolder serves the bundles in dir.
+func (e *environment) serveFolder(ctx context.Context, dir string, opts serveOptions) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(dir); err != nil {
+		return err
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s is no folder: want one that holds bundles", dir)
+	}
+	if _, err := os.Stat(filepath.Join(dir, tenants.ManifestName)); err == nil {
+		return fmt.Errorf("%s is a bundle itself: want the folder that holds it, %s", dir, filepath.Dir(dir))
+	}
+	return e.serve(ctx, dir, opts, func(r *tenants.Registry, log *slog.Logger) source {
+		return tenants.Folder{Dir: dir, Registry: r, Log: log}
+	})
+}
+
+// source is where bundles come from.
+type source interface {
+	// Reload brings the registry in line with the source.
+	Reload(context.Context) error
+	// Watch reloads what changes until the context is done.
+	Watch(context.Context)
+}
+
+// serve listens first and imports the apps then: a request waits for its app only.
+func (e *environment) serve(ctx context.Context, folder string, opts serveOptions, from func(*tenants.Registry, *slog.Logger) source) error {
+	log, err := e.logger()
+	if err != nil {
+		return err
+	}
+	host, free, err := e.host(ctx, folder, log)
+	if err != nil {
+		return err
+	}
+	defer free()
+	listener, err := listen(opts.listen)
+	if err != nil {
+		return err
+	}
+	registry := tenants.NewRegistry(host)
+	cfg := front.Config{Registry: registry, Log: log, Index: opts.index}
+	if opts.access {
+		cfg.Access = log
+	}
+	server := front.New(cfg)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	log.Info("listening", "address", opts.listen, "state", host.State)
+	err = e.follow(ctx, from(registry, log), opts.reload, served, log)
+	return errors.Join(err, drain(server, registry, log))
+}
+
+// follow loads and reloads until a signal, or the listener, ends the server.
+func (e *environment) follow(ctx context.Context, src source, reload bool, served <-chan error, log *slog.Logger) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	if reload {
+		go src.Watch(ctx)
+	}
+	hup <- syscall.SIGHUP // the first load is a reload of nothing
+	for {
+		select {
+		case <-ctx.Done():
+			log.Info("shutting down")
+			return nil
+		case err := <-served:
+			return err
+		case <-hup:
+			go func() {
+				if err := src.Reload(ctx); err != nil {
+					log.Error("reload", "error", err)
+				}
+			}()
+		}
+	}
+}
+
+// drain lets requests in flight finish.
+func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		log.Warn("connections cut off", "error", err)
+	}
+	if err := registry.Close(ctx); err != nil {
+		log.Warn("requests cut off", "error", err)
+	}
+	return nil
+}
+
+// listen opens HOST:PORT or unix:PATH. A socket that nobody listens on any more is
+// replaced.
+func listen(address string) (net.Listener, error) {
+	path, unix := strings.CutPrefix(address, "unix:")
+	if !unix {
+		return net.Listen("tcp", address)
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("listen unix %s: another server listens there", path)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	return net.Listen("unix", path)
+}

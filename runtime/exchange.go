@@ -1,0 +1,129 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"wasgi/abi"
+)
+
+// Request is one request as the guest sees it.
+type Request struct {
+	ID      string     // stands in each line of the tenant's log
+	Environ *abi.Pairs // PEP 3333's, but for the wsgi.* objects; not changed, not kept
+	Body    io.Reader  // nil where the environ brings it, see Environ's "wsgi.input"
+
+	Instance string // set by who serves it, before the app is called
+}
+
+// Response is where an app's response goes. The methods are called by the goroutine
+// that runs Serve, with windows on the guest's memory: what is kept must be copied.
+// An error makes the app's call fail, and is what Serve returns.
+type Response interface {
+	// Start takes the status, as "200 OK", and the headers; once, before any block.
+	// It refuses what is outside the grammar with abi.ErrorInvalid.
+	Start(status []byte, headers abi.View) error
+	// Write takes one block. It may block while the client is slow to take it. After
+	// a last one, which may be empty, none follows.
+	Write(block []byte, last bool) error
+}
+
+// phase is where a guest is in its request; host functions refuse what does not fit.
+type phase int
+
+const (
+	phaseIdle phase = iota // no request
+	phaseHead              // no ResponseStart yet
+	phaseBody
+	phaseDone // the last block was written
+)
+
+// exchange is what a guest's host functions see of its call in flight. One goroutine
+// uses it: the one that runs the guest.
+type exchange struct {
+	ctx      context.Context
+	request  *Request
+	response Response
+	phase    phase
+	report   []byte // what the guest reported
+	err      error  // the first refusal that ends the request
+}
+
+func (x *exchange) begin(ctx context.Context, req *Request, resp Response) {
+	*x = exchange{ctx: ctx, request: req, response: resp, phase: phaseHead, report: x.report[:0]}
+}
+
+func (x *exchange) end() {
+	x.ctx, x.request, x.response, x.phase = nil, nil, nil, phaseIdle
+}
+
+// InputRead implements abi.Host.
+func (x *exchange) InputRead(p []byte) (int, abi.Error) {
+	if x.phase == phaseIdle {
+		return 0, abi.ErrorOrder
+	}
+	if x.request.Body == nil {
+		return 0, 0
+	}
+	n, err := x.request.Body.Read(p)
+	for n == 0 && err == nil {
+		n, err = x.request.Body.Read(p)
+	}
+	if n > 0 || err == io.EOF {
+		return n, 0
+	}
+	return 0, x.refuse(err)
+}
+
+// ResponseStart implements abi.Host.
+func (x *exchange) ResponseStart(status []byte, headers abi.View) abi.Error {
+	if x.phase != phaseHead {
+		return abi.ErrorOrder
+	}
+	x.phase = phaseBody
+	return x.refuse(x.response.Start(status, headers))
+}
+
+// ResponseWrite implements abi.Host.
+func (x *exchange) ResponseWrite(block []byte, last bool) abi.Error {
+	if x.phase == phaseDone && len(block) == 0 {
+		return 0 // the end of an iterable whose one block was the last
+	}
+	if x.phase == phaseDone {
+		return x.refuse(abi.ErrorLength)
+	}
+	if x.phase != phaseBody {
+		return abi.ErrorOrder
+	}
+	if last {
+		x.phase = phaseDone
+	}
+	return x.refuse(x.response.Write(block, last))
+}
+
+// refuse keeps err as the reason the request fails for and returns what the guest
+// is told of it.
+func (x *exchange) refuse(err error) abi.Error {
+	if err == nil {
+		return 0
+	}
+	if x.err == nil {
+		x.err = err
+	}
+	var told abi.Error
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, ErrDeadline), errors.Is(err, context.DeadlineExceeded):
+		return abi.ErrorDeadline
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return abi.ErrorBody
+	}
+	return abi.ErrorGone
+}
+
+// Report implements abi.Host.
+func (x *exchange) Report(text []byte) {
+	x.report = append(x.report[:0], text...)
+}

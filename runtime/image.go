@@ -1,0 +1,114 @@
+// Package runtime runs guests: an [Image] is compiled once, an [Instance] of it holds
+// one tenant's app and answers one request at a time, a [Pool] keeps instances ready.
+//
+// A request meets the files in this order: pool.go (Acquire), instance.go (Serve),
+// exchange.go (what the guest asks of the host meanwhile), pool.go (Release).
+package runtime
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
+
+	"wasgi/abi"
+	"wasgi/wasi"
+)
+
+// Image is the guest program, compiled once and shared by all tenants. It is safe
+// for concurrent use.
+type Image struct {
+	runtime  wazero.Runtime
+	cache    wazero.CompilationCache
+	compiled wazero.CompiledModule
+}
+
+// ImageConfig says what to compile and where to keep the result.
+type ImageConfig struct {
+	Wasm []byte // the module; not changed, not kept
+	// CacheDir is a folder of this user's alone for compiled code, made if it is not
+	// there. Its content runs as the server's own code, so a folder that others can
+	// write is refused. Empty: compile anew each time.
+	CacheDir string
+	// Compiling is called before compiling where the cache does not have the image,
+	// which takes seconds. May be nil.
+	Compiling func()
+}
+
+// LoadImage compiles the module, or takes it from the cache.
+func LoadImage(ctx context.Context, cfg ImageConfig) (*Image, error) {
+	img := &Image{}
+	if err := img.open(ctx, cfg); err != nil {
+		img.Close(ctx)
+		return nil, err
+	}
+	return img, nil
+}
+
+func (img *Image) open(ctx context.Context, cfg ImageConfig) (err error) {
+	rc := wazero.NewRuntimeConfigCompiler()
+	if cfg.CacheDir != "" {
+		if img.cache, err = openCache(cfg); err != nil {
+			return fmt.Errorf("compile cache: %w", err)
+		}
+		rc = rc.WithCompilationCache(img.cache)
+	} else if cfg.Compiling != nil {
+		cfg.Compiling()
+	}
+	img.runtime = wazero.NewRuntimeWithConfig(ctx, rc)
+	if err = wasi.Instantiate(ctx, img.runtime); err != nil {
+		return fmt.Errorf("host module of wasi: %w", err)
+	}
+	if err = abi.Instantiate(ctx, img.runtime); err != nil {
+		return fmt.Errorf("host module of the abi: %w", err)
+	}
+	ctx = experimental.WithCompilationWorkers(ctx, goruntime.GOMAXPROCS(0))
+	if img.compiled, err = img.runtime.CompileModule(ctx, cfg.Wasm); err != nil {
+		return fmt.Errorf("compile the guest: %w", err)
+	}
+	if cfg.CacheDir != "" {
+		return os.WriteFile(compiledMark(cfg), nil, 0o600)
+	}
+	return nil
+}
+
+// openCache opens the part of the cache that belongs to this module.
+func openCache(cfg ImageConfig) (wazero.CompilationCache, error) {
+	dir := filepath.Dir(compiledMark(cfg))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := checkPrivate(cfg.CacheDir); err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(compiledMark(cfg)); err != nil && cfg.Compiling != nil {
+		cfg.Compiling()
+	}
+	return wazero.NewCompilationCacheWithDir(dir)
+}
+
+// compiledMark is a file that is there once the module's code is in the cache.
+func compiledMark(cfg ImageConfig) string {
+	sum := sha256.Sum256(cfg.Wasm)
+	return filepath.Join(cfg.CacheDir, hex.EncodeToString(sum[:8]), "compiled")
+}
+
+// Close frees the compiled code. No instance may be in use.
+func (img *Image) Close(ctx context.Context) error {
+	var err error
+	if img.runtime != nil {
+		err = img.runtime.Close(ctx)
+	}
+	if img.cache != nil {
+		if e := img.cache.Close(ctx); err == nil {
+			err = e
+		}
+	}
+	return err
+}

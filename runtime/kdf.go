@@ -1,0 +1,96 @@
+package runtime
+
+import (
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/binary"
+	"hash"
+
+	"golang.org/x/crypto/scrypt"
+
+	"wasgi/abi"
+)
+
+// What one call of a key derivation may cost. The rounds of PBKDF2 are cut into
+// turns, between which the request's deadline is seen; scrypt cannot be cut, so it
+// is bounded: by the memory OpenSSL allows by default, and by about half a second.
+const (
+	roundsPerTurn = 10_000
+	mostKey       = 1 << 20
+	mostScryptMem = 32 << 20
+	mostScryptOps = 1 << 19 // n · r · p
+)
+
+func newHash(d abi.Digest) func() hash.Hash {
+	switch d {
+	case abi.DigestMD5:
+		return md5.New
+	case abi.DigestSHA1:
+		return sha1.New
+	case abi.DigestSHA224:
+		return sha256.New224
+	case abi.DigestSHA256:
+		return sha256.New
+	case abi.DigestSHA384:
+		return sha512.New384
+	case abi.DigestSHA512:
+		return sha512.New
+	}
+	return nil
+}
+
+// PBKDF2 implements abi.Host. crypto/pbkdf2 has no way to stop it, so the loop of RFC
+// 8018, section 5.2 stands here, over the standard library's HMAC.
+func (x *exchange) PBKDF2(d abi.Digest, password, salt []byte, rounds int, out []byte) abi.Error {
+	h := newHash(d)
+	if h == nil || rounds < 1 || len(out) == 0 || len(out) > mostKey {
+		return abi.ErrorInvalid
+	}
+	mac := hmac.New(h, password)
+	var u, t []byte
+	for block := uint32(1); len(out) > 0; block++ {
+		mac.Reset()
+		mac.Write(salt)
+		mac.Write(binary.BigEndian.AppendUint32(nil, block))
+		u = mac.Sum(u[:0])
+		t = append(t[:0], u...)
+		for i := 1; i < rounds; i++ {
+			if i%roundsPerTurn == 0 && x.over() {
+				return x.refuse(ErrDeadline)
+			}
+			mac.Reset()
+			mac.Write(u)
+			u = mac.Sum(u[:0])
+			for j := range t {
+				t[j] ^= u[j]
+			}
+		}
+		out = out[copy(out, t):]
+		if x.over() {
+			return x.refuse(ErrDeadline)
+		}
+	}
+	return 0
+}
+
+// Scrypt implements abi.Host.
+func (x *exchange) Scrypt(password, salt []byte, n, r, p int, out []byte) abi.Error {
+	if n < 2 || r < 1 || p < 1 || n > mostScryptMem || r > mostScryptMem || p > mostScryptMem ||
+		128*n*r > mostScryptMem || n*r*p > mostScryptOps || len(out) == 0 || len(out) > mostKey {
+		return abi.ErrorInvalid
+	}
+	key, err := scrypt.Key(password, salt, n, r, p, len(out))
+	if err != nil {
+		return abi.ErrorInvalid
+	}
+	copy(out, key)
+	return 0
+}
+
+// over tells whether the call in flight has run out of its time.
+func (x *exchange) over() bool {
+	return x.ctx != nil && x.ctx.Err() != nil
+}

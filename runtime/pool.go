@@ -1,0 +1,204 @@
+package runtime
+
+import (
+	"context"
+	"sync"
+)
+
+// PoolConfig says what a pool keeps.
+type PoolConfig struct {
+	Max         int // most instances at once, at least 1
+	MaxRequests int // requests after which an instance is replaced; 0: never
+	// New makes an instance with its app loaded. The pool calls it from goroutines
+	// of its own, at most Max at a time.
+	New func(context.Context) (*Instance, error)
+}
+
+// Pool keeps the instances of one app: as many as are asked for at once, up to a
+// limit, made when they are needed. It is safe for concurrent use.
+type Pool struct {
+	cfg  PoolConfig
+	stop context.CancelFunc // ends the making of instances
+	ctx  context.Context
+
+	mu      sync.Mutex
+	idle    []*Instance // last used is last
+	open    int         // instances there are or that are being made
+	making  int         // of those, the ones being made
+	waiters []chan grant
+	closed  bool
+	empty   chan struct{} // closed when the pool is closed and open is 0
+}
+
+// grant is what ends a wait: an instance, or why there is none.
+type grant struct {
+	instance *Instance
+	err      error
+}
+
+// NewPool returns a pool that holds no instance yet.
+func NewPool(cfg PoolConfig) *Pool {
+	ctx, stop := context.WithCancel(context.Background())
+	return &Pool{cfg: cfg, ctx: ctx, stop: stop, empty: make(chan struct{})}
+}
+
+// Acquire returns an instance that is the caller's until Release. It waits for one
+// where all are busy, in the order of the calls, until ctx is done. An instance that
+// could not be made is its error.
+func (p *Pool) Acquire(ctx context.Context) (*Instance, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if n := len(p.idle); n > 0 {
+		i := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		return i, nil
+	}
+	wait := make(chan grant, 1)
+	p.waiters = append(p.waiters, wait)
+	p.grow()
+	p.mu.Unlock()
+	return p.wait(ctx, wait)
+}
+
+func (p *Pool) wait(ctx context.Context, wait chan grant) (*Instance, error) {
+	select {
+	case g := <-wait:
+		return g.instance, g.err
+	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	for n, w := range p.waiters {
+		if w == wait {
+			p.waiters = append(p.waiters[:n], p.waiters[n+1:]...)
+			break
+		}
+	}
+	p.mu.Unlock()
+	select {
+	case g := <-wait: // granted in the same moment: pass it on
+		if g.instance != nil {
+			p.Release(g.instance)
+		}
+	default:
+	}
+	return nil, ctx.Err()
+}
+
+// grow makes an instance for each waiter that none is being made for, up to the
+// limit. The caller holds mu.
+func (p *Pool) grow() {
+	for p.open < p.cfg.Max && p.making < len(p.waiters) && !p.closed {
+		p.open++
+		p.making++
+		go p.make()
+	}
+}
+
+func (p *Pool) make() {
+	i, err := p.cfg.New(p.ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.making--
+	if err == nil {
+		p.put(i)
+		return
+	}
+	p.dropped()
+	if w := p.next(); w != nil {
+		w <- grant{err: err}
+	}
+	p.grow()
+}
+
+// next takes the longest waiting out of the queue. The caller holds mu.
+func (p *Pool) next() chan grant {
+	if len(p.waiters) == 0 {
+		return nil
+	}
+	w := p.waiters[0]
+	p.waiters = p.waiters[1:]
+	return w
+}
+
+// put hands a sound instance to who waits, or keeps it. The caller holds mu.
+func (p *Pool) put(i *Instance) {
+	if p.closed {
+		go i.Close()
+		p.dropped()
+		return
+	}
+	if w := p.next(); w != nil {
+		w <- grant{instance: i}
+		return
+	}
+	p.idle = append(p.idle, i)
+}
+
+// dropped counts an instance that is no more. The caller holds mu.
+func (p *Pool) dropped() {
+	p.open--
+	if p.closed && p.open == 0 {
+		close(p.empty)
+	}
+}
+
+// Release gives an instance back. One that is condemned, or has served its number of
+// requests, is closed, and another is made when it is needed.
+func (p *Pool) Release(i *Instance) {
+	worn := i.condemned || p.cfg.MaxRequests > 0 && i.served >= p.cfg.MaxRequests
+	if worn {
+		i.Close()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !worn {
+		p.put(i)
+		return
+	}
+	p.dropped()
+	p.grow()
+}
+
+// Close takes no more requests, closes the idle instances, and each busy one when it
+// is released. Who waits gets ErrClosed. It does not wait; Closed does.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.closed = true
+	p.stop()
+	for w := p.next(); w != nil; w = p.next() {
+		w <- grant{err: ErrClosed}
+	}
+	for _, i := range p.idle {
+		i.Close()
+	}
+	p.open -= len(p.idle)
+	p.idle = nil
+	if p.open == 0 {
+		close(p.empty)
+	}
+}
+
+// Closed is closed once the pool is and its last instance is gone.
+func (p *Pool) Closed() <-chan struct{} { return p.empty }
+
+// PoolStats is a count of a pool's instances at one moment.
+type PoolStats struct {
+	Open    int // there are or are being made
+	Idle    int // of those, ready
+	Waiting int // calls of Acquire that wait
+}
+
+// Stats returns the counts.
+func (p *Pool) Stats() PoolStats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return PoolStats{Open: p.open, Idle: len(p.idle), Waiting: len(p.waiters)}
+}

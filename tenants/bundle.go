@@ -1,0 +1,95 @@
+package tenants
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+// appDir is where a guest sees its bundle.
+const appDir = "/app"
+
+// Bundle is an app's folder and what it says of itself.
+type Bundle struct {
+	Name     string // the folder's, or another given: the tenant's name
+	Dir      string // on the host, absolute
+	Manifest Manifest
+	Print    string // changes when any of its files does
+}
+
+// OpenBundle reads the manifest of the bundle in dir. Errors name the file.
+func OpenBundle(dir string) (Bundle, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return Bundle{}, err
+	}
+	file := filepath.Join(dir, ManifestName)
+	text, err := readManifest(file)
+	if err != nil {
+		return Bundle{}, err
+	}
+	m, err := ParseManifest(text)
+	if err != nil {
+		return Bundle{}, fmt.Errorf("%s: %w", file, err)
+	}
+	print, err := fingerprint(dir)
+	if err != nil {
+		return Bundle{}, fmt.Errorf("%s: %w", dir, err)
+	}
+	return Bundle{Name: filepath.Base(dir), Dir: dir, Manifest: m, Print: print}, nil
+}
+
+// fingerprint is a digest of the names, sizes and times of the files below dir.
+func fingerprint(dir string) (string, error) {
+	sum := sha256.New()
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return skipped(name, dir, d)
+		}
+		info, err := d.Info()
+		if err == nil {
+			fmt.Fprintf(sum, "%q %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), info.Mode())
+		}
+		return nil // a file gone meanwhile is a change that the next look sees
+	})
+	return hex.EncodeToString(sum.Sum(nil)[:16]), err
+}
+
+// skipped leaves out folders whose changes are not the app's: Python's bytecode and
+// hidden ones, like those of version control.
+func skipped(name, top string, d fs.DirEntry) error {
+	if name != top && (d.Name() == "__pycache__" || d.Name()[0] == '.') {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// readManifest reads a file that a tenant wrote, so not one of any length.
+func readManifest(file string) (string, error) {
+	const longest = 1 << 20
+	info, err := os.Stat(file)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() || info.Size() > longest {
+		return "", fmt.Errorf("%s: want a regular file of at most %d bytes", file, longest)
+	}
+	text, err := os.ReadFile(file)
+	return string(text), err
+}
+
+// sysPath returns the folders of the bundle for sys.path, as the guest sees them.
+func (b Bundle) sysPath() []string {
+	var dirs []string
+	for _, dir := range b.Manifest.Path {
+		dirs = append(dirs, path.Join(appDir, filepath.ToSlash(dir)))
+	}
+	return dirs
+}

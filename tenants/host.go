@@ -1,0 +1,84 @@
+// Package tenants knows whose app answers a request and keeps it ready: bundles and
+// their manifests, versions of a tenant's app, routes, reloading.
+//
+// A request meets the files in this order: registry.go (Route), tenant.go (Serve),
+// version.go (the pool of the version in force).
+package tenants
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"wasgi/quotas"
+	"wasgi/runtime"
+	"wasgi/wasi"
+)
+
+// Host is what all tenants of a server share.
+type Host struct {
+	Image  *runtime.Image
+	Stdlib wasi.FS      // Python's library, at /usr/lib/python3.13
+	State  string       // folder on the host for what lasts: each tenant has one in it
+	Log    *slog.Logger // of the server; a tenant's lines carry its name
+}
+
+// What a tenant's files may hold.
+const (
+	tmpBytes    = 16 * quotas.MiB
+	tmpInodes   = 4096
+	dataBytes   = 64 * quotas.MiB
+	dataInodes  = 16384
+	cacheBytes  = 256 * quotas.MiB
+	cacheInodes = 65536
+)
+
+// files are a tenant's own: they outlive its versions and are shared by its instances.
+type files struct {
+	data, cache wasi.FS
+	roots       []*os.Root
+}
+
+// openFiles opens, and where needed makes, the folders of the tenant of that name.
+func (h Host) openFiles(tenant string) (*files, error) {
+	f := &files{}
+	var err error
+	if f.data, err = f.open(filepath.Join(h.State, tenant, "data"), dataBytes, dataInodes); err == nil {
+		f.cache, err = f.open(filepath.Join(h.State, tenant, "cache"), cacheBytes, cacheInodes)
+	}
+	if err != nil {
+		f.close()
+		return nil, fmt.Errorf("state of tenant %s: %w", tenant, err)
+	}
+	return f, nil
+}
+
+func (f *files) open(dir string, bytes quotas.Bytes, inodes int64) (wasi.FS, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	f.roots = append(f.roots, root)
+	return wasi.DataDir(root, wasi.Quota{Bytes: int64(bytes), Inodes: inodes})
+}
+
+func (f *files) close() {
+	for _, root := range f.roots {
+		root.Close()
+	}
+}
+
+// mounts returns what one instance sees: a /tmp of its own, the rest shared.
+func (f *files) mounts(stdlib, app wasi.FS) []wasi.Mount {
+	return []wasi.Mount{
+		{Path: "/usr/lib/python3.13", FS: stdlib},
+		{Path: appDir, FS: app},
+		{Path: "/data", FS: f.data},
+		{Path: "/var/cache/python", FS: f.cache},
+		{Path: "/tmp", FS: wasi.NewTmp(wasi.Quota{Bytes: int64(tmpBytes), Inodes: tmpInodes})},
+	}
+}

@@ -1,0 +1,153 @@
+package tenants
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"wasgi/quotas"
+)
+
+// ManifestName is the file that makes a folder a bundle.
+const ManifestName = "wasgi.toml"
+
+// Manifest is what a bundle says of itself. ParseManifest makes one; the zero value
+// is not valid.
+type Manifest struct {
+	Entry  string            // "module:callable", or "module:factory()"
+	Hosts  []string          // exact, "*.example.com", or "*" for those nobody has
+	Prefix string            // of the path, "/" or "/like/this"; becomes SCRIPT_NAME
+	Path   []string          // folders of the bundle for sys.path, in order
+	Env    map[string]string // the app's environment variables
+	Quota  quotas.Quota
+}
+
+// DefaultManifest returns what holds for a bundle that says nothing.
+func DefaultManifest() Manifest {
+	return Manifest{Prefix: "/", Path: []string{".", "site-packages"}, Quota: quotas.Default()}
+}
+
+// ParseManifest reads the text of a wasgi.toml. The error names key and value.
+func ParseManifest(text string) (Manifest, error) {
+	m, err := parseManifest(text)
+	if err != nil {
+		return m, err
+	}
+	return m, m.Validate()
+}
+
+// parseManifest reads without asking whether the whole makes sense.
+func parseManifest(text string) (Manifest, error) {
+	m := DefaultManifest()
+	var values map[string]any
+	if _, err := toml.Decode(text, &values); err != nil {
+		return m, tomlError(err)
+	}
+	var err error
+	file := &table{values: values, err: &err}
+	app, env, limits := file.section("app"), file.section("env"), file.section("limits")
+	app.str("entry", &m.Entry)
+	app.strs("hosts", &m.Hosts)
+	app.str("prefix", &m.Prefix)
+	app.strs("path", &m.Path)
+	app.done()
+	m.Env = env.env()
+	limits.size("memory", &m.Quota.Memory)
+	limits.duration("timeout", &m.Quota.Timeout)
+	limits.integer("instances", &m.Quota.Instances)
+	limits.integer("max_requests", &m.Quota.MaxRequests)
+	limits.done()
+	file.done()
+	return m, err
+}
+
+// tomlError keeps of a syntax error what a person needs: where and what.
+func tomlError(err error) error {
+	var parse toml.ParseError
+	if errors.As(err, &parse) {
+		return fmt.Errorf("line %d: %s", parse.Position.Line, parse.Message)
+	}
+	return err
+}
+
+// Validate returns an error that names the first key whose value cannot be.
+func (m Manifest) Validate() error {
+	if err := validEntry(m.Entry); err != nil {
+		return err
+	}
+	if len(m.Hosts) == 0 {
+		return errors.New(`app.hosts is missing: want a list of hosts like ["blog.localhost"]`)
+	}
+	for _, host := range m.Hosts {
+		if !validHostPattern(host) {
+			return fmt.Errorf(`app.hosts has %q: want a lower-case host name without port, "*.example.com" or "*"`, host)
+		}
+	}
+	if !validPrefix(m.Prefix) {
+		return fmt.Errorf(`app.prefix = %q: want "/", or a path like "/blog" without a "/" at its end`, m.Prefix)
+	}
+	for _, dir := range m.Path {
+		if !filepath.IsLocal(dir) {
+			return fmt.Errorf("app.path has %q: want a folder inside the bundle", dir)
+		}
+	}
+	if err := m.Quota.Validate(); err != nil {
+		return fmt.Errorf("limits.%w", err)
+	}
+	return nil
+}
+
+func validEntry(entry string) error {
+	if entry == "" {
+		return errors.New(`app.entry is missing: want "module:callable", like "app:application"`)
+	}
+	module, name, ok := strings.Cut(entry, ":")
+	name = strings.TrimSuffix(name, "()")
+	if !ok || !validDotted(module) || !validDotted(name) {
+		return fmt.Errorf(`app.entry = %q: want "module:callable" or "module:factory()"`, entry)
+	}
+	return nil
+}
+
+// validDotted tells whether every part of a dotted name can be a Python identifier.
+func validDotted(name string) bool {
+	for part := range strings.SplitSeq(name, ".") {
+		if part == "" || strings.ContainsAny(part, " \t\r\n\x00()[]{}'\"/\\:;,=") {
+			return false
+		}
+	}
+	return true
+}
+
+func validHostPattern(host string) bool {
+	if host == "*" {
+		return true
+	}
+	host = strings.TrimPrefix(host, "*.")
+	if len(host) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func validPrefix(prefix string) bool {
+	return prefix == "/" || strings.HasPrefix(prefix, "/") && path.Clean(prefix) == prefix &&
+		!strings.ContainsFunc(prefix, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '?' || r == '#' || r == '%' })
+}
+
+// scriptName returns the prefix as PEP 3333 wants it: "" for the root.
+func (m Manifest) scriptName() string {
+	if m.Prefix == "/" {
+		return ""
+	}
+	return m.Prefix
+}

@@ -1,0 +1,135 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"wasgi/abi"
+	"wasgi/runtime"
+	"wasgi/wasi"
+)
+
+// startupTimeout bounds the import of an app, in wall time.
+const startupTimeout = 60 * time.Second
+
+// version is a tenant's app as one state of its bundle makes it.
+type version struct {
+	tenant *Tenant
+	bundle Bundle
+	root   *os.Root // the bundle's folder
+	pool   *runtime.Pool
+	made   atomic.Int64           // instances made so far
+	loaded atomic.Bool            // an instance was made
+	failed atomic.Pointer[string] // why none can be
+}
+
+func (t *Tenant) newVersion(b Bundle) (*version, error) {
+	root, err := os.OpenRoot(b.Dir)
+	if err != nil {
+		return nil, err
+	}
+	v := &version{tenant: t, bundle: b, root: root}
+	v.pool = runtime.NewPool(runtime.PoolConfig{
+		Max:         b.Manifest.Quota.Instances,
+		MaxRequests: b.Manifest.Quota.MaxRequests,
+		New:         v.newInstance,
+	})
+	return v, nil
+}
+
+// newInstance makes a guest and imports the app in it.
+func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
+	ctx, cancel := context.WithTimeout(ctx, startupTimeout)
+	defer cancel()
+	start := time.Now()
+	i, err := v.tenant.host.Image.NewInstance(ctx, runtime.Spec{
+		ID:     v.tenant.Name + "-" + strconv.FormatInt(v.made.Add(1), 10),
+		Memory: v.bundle.Manifest.Quota.Memory,
+		Mounts: v.tenant.files.mounts(v.tenant.host.Stdlib, wasi.ReadOnlyDir(v.root)),
+		Log:    v.tenant.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := i.Load(ctx, v.settings()); err != nil {
+		i.Close()
+		return nil, v.loadFailed(err)
+	}
+	v.loaded.Store(true)
+	v.tenant.host.Log.Info("instance ready", "tenant", v.tenant.Name, "instance", i.ID, "took", time.Since(start).Round(time.Millisecond))
+	return i, nil
+}
+
+func (v *version) settings() *abi.Pairs {
+	m := v.bundle.Manifest
+	s := &abi.Pairs{}
+	s.Add(abi.SettingEntry, m.Entry)
+	s.Add(abi.SettingCwd, appDir)
+	for _, dir := range v.bundle.sysPath() {
+		s.Add(abi.SettingPath, dir)
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Env)) {
+		s.Add(abi.SettingEnv, name+"="+m.Env[name])
+	}
+	return s
+}
+
+// loadFailed remembers an app that could not be imported even once: it is not tried
+// again for each request.
+func (v *version) loadFailed(err error) error {
+	var load *runtime.LoadError
+	if errors.As(err, &load) && !v.loaded.Load() {
+		text := load.Error()
+		v.failed.Store(&text)
+	}
+	return v.notLoaded(err.Error())
+}
+
+func (v *version) notLoaded(why string) error {
+	return &NotLoadedError{Tenant: v.tenant.Name, File: v.bundle.Dir + "/" + ManifestName, Entry: v.bundle.Manifest.Entry, Why: why}
+}
+
+// NotLoadedError says why a tenant's app cannot answer.
+type NotLoadedError struct {
+	Tenant, File, Entry string
+	Why                 string // often with Python's traceback, over several lines
+}
+
+func (e *NotLoadedError) Error() string {
+	return fmt.Sprintf("%s: app.entry = %q: %s", e.File, e.Entry, e.Why)
+}
+
+// acquire is the pool's, but fails at once where the app is known not to load.
+func (v *version) acquire(ctx context.Context) (*runtime.Instance, error) {
+	if why := v.failed.Load(); why != nil {
+		return nil, v.notLoaded(*why)
+	}
+	return v.pool.Acquire(ctx)
+}
+
+// prove makes a first instance, so that an app that cannot be imported is known
+// before it is asked for.
+func (v *version) prove(ctx context.Context) error {
+	i, err := v.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	v.pool.Release(i)
+	return nil
+}
+
+// close ends the version once its last request is done; it does not wait for that.
+func (v *version) close() {
+	v.pool.Close()
+	go func() {
+		<-v.pool.Closed()
+		v.root.Close()
+	}()
+}

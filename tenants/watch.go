@@ -1,0 +1,172 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// settle is how long the files of a bundle must be left alone before it is reloaded.
+const settle = 300 * time.Millisecond
+
+// Folder serves every bundle that is a folder of one folder.
+type Folder struct {
+	Dir      string
+	Registry *Registry
+	Log      *slog.Logger
+}
+
+// names returns the folders that hold, or held, a bundle: those with a manifest and
+// those that are loaded.
+func (f Folder) names() ([]string, error) {
+	entries, err := os.ReadDir(f.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if _, err := os.Stat(filepath.Join(f.Dir, e.Name(), ManifestName)); err == nil {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// Reload brings the registry in line with the folder: new bundles are loaded, changed
+// ones replaced, missing ones removed. What is wrong with one is logged and leaves the
+// others alone. It returns when every app is imported.
+func (f Folder) Reload(ctx context.Context) error {
+	names, err := f.names()
+	if err != nil {
+		return err
+	}
+	there := map[string]bool{}
+	for _, name := range names {
+		there[name] = true
+	}
+	for _, t := range f.Registry.Tenants() {
+		if !there[t.Name] {
+			f.remove(t.Name)
+		}
+	}
+	limit := make(chan struct{}, 2)
+	for _, name := range names {
+		limit <- struct{}{}
+		go func() {
+			f.reload(ctx, name)
+			<-limit
+		}()
+	}
+	for range cap(limit) {
+		limit <- struct{}{}
+	}
+	return nil
+}
+
+func (f Folder) remove(name string) {
+	f.Registry.Remove(name)
+	f.Log.Info("tenant removed", "tenant", name)
+}
+
+// reload loads one bundle and logs what came of it.
+func (f Folder) reload(ctx context.Context, name string) {
+	b, err := OpenBundle(filepath.Join(f.Dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		f.remove(name)
+		return
+	}
+	if err == nil {
+		err = f.Registry.Load(ctx, b)
+	}
+	if err != nil {
+		LogError(f.Log, "tenant not loaded", name, err)
+		return
+	}
+	f.Log.Info("tenant serving", "tenant", name, "hosts", b.Manifest.Hosts, "prefix", b.Manifest.Prefix)
+}
+
+// Watch reloads each bundle whose files change, until ctx is done. Where the system
+// does not let it watch, it says so in the log and returns.
+func (f Folder) Watch(ctx context.Context) {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		f.Log.Warn("changed files are not seen; SIGHUP reloads", "error", err)
+		return
+	}
+	defer w.Close()
+	f.follow(w, f.Dir)
+	due := map[string]time.Time{} // bundle → when it has settled
+	tick := time.NewTicker(settle)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event := <-w.Events:
+			if name := f.bundleOf(event.Name); name != "" && event.Op != fsnotify.Chmod {
+				due[name] = time.Now().Add(settle)
+			}
+			if event.Has(fsnotify.Create) {
+				f.follow(w, event.Name)
+			}
+		case err := <-w.Errors:
+			f.Log.Warn("changed files may go unseen; SIGHUP reloads", "error", err)
+		case now := <-tick.C:
+			for name, when := range due {
+				if now.After(when) {
+					delete(due, name)
+					f.changed(ctx, name)
+				}
+			}
+		}
+	}
+}
+
+// changed reloads a bundle of which a file was touched, if it is really another.
+func (f Folder) changed(ctx context.Context, name string) {
+	for _, t := range f.Registry.Tenants() {
+		if t.Name != name {
+			continue
+		}
+		print, err := fingerprint(filepath.Join(f.Dir, name))
+		if err == nil && print == t.current.Load().bundle.Print {
+			return
+		}
+	}
+	f.reload(ctx, name)
+}
+
+// follow watches dir and the folders below it.
+func (f Folder) follow(w *fsnotify.Watcher, dir string) {
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil
+		}
+		if err := skipped(name, f.Dir, d); err != nil {
+			return err
+		}
+		return w.Add(name)
+	})
+	if err != nil {
+		f.Log.Warn("changed files may go unseen; SIGHUP reloads", "folder", dir, "error", err)
+	}
+}
+
+// bundleOf returns the bundle a path belongs to, "" for none.
+func (f Folder) bundleOf(name string) string {
+	rel, err := filepath.Rel(f.Dir, name)
+	if err != nil || rel == "." || !filepath.IsLocal(rel) {
+		return ""
+	}
+	for dir := rel; ; dir = filepath.Dir(dir) {
+		if filepath.Dir(dir) == "." {
+			return dir
+		}
+	}
+}

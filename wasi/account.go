@@ -1,0 +1,81 @@
+package wasi
+
+import "sync"
+
+// account keeps a file system's usage within its quota. It is safe for
+// concurrent use and never blocks for long.
+type account struct {
+	mu    sync.Mutex
+	quota Quota
+	used  Usage
+}
+
+// usage is what is used now.
+func (a *account) usage() Usage {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.used
+}
+
+// grow takes up to n bytes and returns how many it got, from 0 on.
+func (a *account) grow(n int64) int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.quota.Bytes > 0 {
+		n = min(n, max(a.quota.Bytes-a.used.Bytes, 0))
+	}
+	a.used.Bytes += n
+	return n
+}
+
+// growAll takes n bytes or, if they do not fit, none: ENOSPC.
+func (a *account) growAll(n int64) Errno {
+	if got := a.grow(n); got < n {
+		a.shrink(got)
+		return ENOSPC
+	}
+	return ESUCCESS
+}
+
+// shrink gives n bytes back.
+func (a *account) shrink(n int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.used.Bytes -= n
+}
+
+// addInode takes an inode. Errors: ENOSPC.
+func (a *account) addInode() Errno {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.quota.Inodes > 0 && a.used.Inodes >= a.quota.Inodes {
+		return ENOSPC
+	}
+	a.used.Inodes++
+	return ESUCCESS
+}
+
+// freeInode gives an inode back, and the bytes of its file.
+func (a *account) freeInode(bytes int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.used.Inodes--
+	a.used.Bytes -= bytes
+}
+
+// resize is how a file of size bytes takes a write of n bytes at off: it takes
+// the bytes that the file grows by and returns how many of the n fit and how
+// many bytes were taken. If not one fits, none is taken: ENOSPC.
+func (a *account) resize(size, off int64, n int) (fit int, taken int64, errno Errno) {
+	need := off + int64(n) - size
+	if need <= 0 || n == 0 {
+		return n, 0, ESUCCESS
+	}
+	taken = a.grow(need)
+	short := need - taken
+	if short >= int64(n) {
+		a.shrink(taken)
+		return 0, 0, ENOSPC
+	}
+	return n - int(short), taken, ESUCCESS
+}

@@ -1,0 +1,380 @@
+package wasi
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Data is a directory of the host that sandboxes read and write, within a
+// quota that holds for all of them together. It must be the only writer of the
+// directory while it is used, and there must be one Data for it.
+//
+// Files are made with the mode 0600, directories with 0700. A symbolic link is
+// never followed, wherever it comes from, and a device, pipe or socket never
+// opened (EACCES). A quota's bytes are the sizes of files, holes included; a
+// file that is removed but still open counts until it is closed. Over the
+// quota: ENOSPC, which programs and SQLite know better than EDQUOT.
+type Data struct {
+	account
+	root    *os.Root
+	symlink bool // links can be made, and the sandbox follows them
+
+	mu    sync.Mutex // held while names change, and while nodes does
+	nodes map[uint64]*dataNode
+}
+
+// DataDir returns the directory root as a file system to read and write, with
+// no links. It looks at every file in it once, to know what is used; already
+// over the quota is no error, but nothing more can be added then. The caller
+// keeps root open as long as a sandbox uses it, and closes it.
+func DataDir(root *os.Root, q Quota) (*Data, error) {
+	d := &Data{account: account{quota: q}, root: root, nodes: make(map[uint64]*dataNode)}
+	if err := d.count(); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	return d, nil
+}
+
+// LinkedDir is DataDir with hard links and relative symbolic links, which the
+// sandbox follows and which lead nowhere but below root. It is for test
+// suites and trusted programs: links cost a look at each name of a path.
+func LinkedDir(root *os.Root, q Quota) (*Data, error) {
+	d, err := DataDir(root, q)
+	if err == nil {
+		d.symlink = true
+	}
+	return d, err
+}
+
+// Usage is what it holds now, files that are open but removed included.
+func (d *Data) Usage() Usage { return d.usage() }
+
+// guestLinks implements links.
+func (d *Data) guestLinks() bool { return d.symlink }
+
+// count adds up what is in the directory.
+func (d *Data) count() error {
+	seen := make(map[uint64]bool) // files with several names
+	return fs.WalkDir(d.root.FS(), ".", func(p string, e fs.DirEntry, err error) error {
+		if err != nil || p == "." {
+			return err
+		}
+		fi, err := d.root.Lstat(p)
+		if err != nil {
+			return err
+		}
+		st := filestatOf(fi)
+		if st.Type != FiletypeDirectory && st.Nlink > 1 {
+			if seen[st.Ino] {
+				return nil
+			}
+			seen[st.Ino] = true
+		}
+		d.used.Inodes++
+		d.used.Bytes += st.bytes()
+		return nil
+	})
+}
+
+// bytes is what a file counts in a quota beside its inode.
+func (st Filestat) bytes() int64 {
+	if st.Type != FiletypeRegularFile {
+		return 0
+	}
+	return int64(st.Size)
+}
+
+// lstat describes p, all names before the last being directories themselves
+// and no links to some. Errors: ENOENT, ENOTDIR, ELOOP, EIO.
+func (d *Data) lstat(p string) (Filestat, Errno) {
+	for i := range len(p) {
+		if p[i] != '/' {
+			continue
+		}
+		fi, err := d.root.Lstat(p[:i])
+		switch {
+		case err != nil:
+			return Filestat{}, errnoOf(err)
+		case fi.Mode()&fs.ModeSymlink != 0:
+			return Filestat{}, ELOOP
+		}
+	}
+	fi, err := d.root.Lstat(p)
+	if err != nil {
+		return Filestat{}, errnoOf(err)
+	}
+	return filestatOf(fi), ESUCCESS
+}
+
+// absent returns ESUCCESS if p is not there and could be. Errors: EEXIST,
+// ENOENT (its parent), ENOTDIR, ELOOP, EIO.
+func (d *Data) absent(p string) Errno {
+	switch _, errno := d.lstat(p); errno {
+	case ESUCCESS:
+		return EEXIST
+	case ENOENT:
+		st, errno := d.lstat(path.Dir(p))
+		if errno == ESUCCESS && st.Type != FiletypeDirectory {
+			return ENOTDIR
+		}
+		return errno
+	default:
+		return errno
+	}
+}
+
+// Stat implements FS. No link is followed.
+func (d *Data) Stat(p string, _ bool) (Filestat, Errno) { return d.lstat(p) }
+
+// Open implements FS.
+func (d *Data) Open(p string, flags OpenFlags) (File, Errno) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st, errno := d.lstat(p)
+	switch {
+	case errno == ENOENT && flags&OpenCreate != 0:
+		return d.create(p)
+	case errno != ESUCCESS:
+		return nil, errno
+	case st.Type == FiletypeSymbolicLink && flags&OpenExcl == 0:
+		return nil, ELOOP
+	}
+	if errno := writableOpen(st.Type, flags); errno != ESUCCESS {
+		return nil, errno
+	}
+	if st.Type == FiletypeDirectory {
+		return &dataDirectory{dir: d, path: p}, ESUCCESS
+	}
+	n, errno := d.node(p, st, flags&(OpenWrite|OpenTrunc) != 0)
+	if errno != ESUCCESS {
+		return nil, errno
+	}
+	f := &dataFile{dir: d, node: n}
+	if flags&OpenTrunc != 0 {
+		if errno := f.Truncate(0); errno != ESUCCESS {
+			d.leave(n)
+			return nil, errno
+		}
+	}
+	return f, ESUCCESS
+}
+
+// create makes and opens the regular file p, which is not there.
+func (d *Data) create(p string) (File, Errno) {
+	if errno := d.absent(p); errno != ESUCCESS {
+		return nil, errno
+	}
+	if len(d.nodes) >= maxHostFiles {
+		return nil, ENFILE
+	}
+	if errno := d.addInode(); errno != ESUCCESS {
+		return nil, errno
+	}
+	f, err := d.root.OpenFile(p, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		d.freeInode(0)
+		return nil, errnoOf(err)
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		_ = f.Close() // empty
+		return nil, errnoOf(err)
+	}
+	n := &dataNode{ino: filestatOf(fi).Ino, file: f, refs: 1}
+	d.nodes[n.ino] = n
+	return &dataFile{dir: d, node: n}, ESUCCESS
+}
+
+// node returns the open regular file at p, described by st; all who have it
+// open share one. Errors: EACCES, ENFILE and those of the host.
+func (d *Data) node(p string, st Filestat, write bool) (*dataNode, Errno) {
+	if n := d.nodes[st.Ino]; n != nil && st.Type == FiletypeRegularFile {
+		if write && n.fixed {
+			return nil, EACCES
+		}
+		n.refs++
+		return n, ESUCCESS
+	}
+	if len(d.nodes) >= maxHostFiles {
+		return nil, ENFILE
+	}
+	fixed := false
+	f, opened, errno := openHost(d.root, p, os.O_RDWR|unix.O_NOFOLLOW, st)
+	if (errno == EACCES || errno == EROFS) && !write {
+		fixed = true
+		f, opened, errno = openHost(d.root, p, os.O_RDONLY|unix.O_NOFOLLOW, st)
+	}
+	if errno != ESUCCESS {
+		return nil, errno
+	}
+	n := &dataNode{ino: opened.Ino, file: f, size: opened.bytes(), refs: 1, fixed: fixed}
+	d.nodes[n.ino] = n
+	return n, ESUCCESS
+}
+
+// leave takes note that one user of n is through, under d.mu. The last one
+// closes it, and if nothing names it, what it counted is free.
+func (d *Data) leave(n *dataNode) Errno {
+	n.refs--
+	if n.refs > 0 {
+		return ESUCCESS
+	}
+	delete(d.nodes, n.ino)
+	if n.gone {
+		d.freeInode(n.size)
+	}
+	return errnoOf(n.file.Close())
+}
+
+// drop takes note that the name of what st described is gone, under d.mu.
+func (d *Data) drop(st Filestat) {
+	if st.Type != FiletypeDirectory && st.Nlink > 1 {
+		return // it has other names
+	}
+	if n := d.nodes[st.Ino]; n != nil && st.Type == FiletypeRegularFile {
+		n.gone = true
+		return
+	}
+	d.freeInode(st.bytes())
+}
+
+// Mkdir implements FS.
+func (d *Data) Mkdir(p string) Errno {
+	return d.make(p, func() error { return d.root.Mkdir(p, 0o700) })
+}
+
+// make counts an inode and makes p.
+func (d *Data) make(p string, do func() error) Errno {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if errno := d.absent(p); errno != ESUCCESS {
+		return errno
+	}
+	if errno := d.addInode(); errno != ESUCCESS {
+		return errno
+	}
+	if err := do(); err != nil {
+		d.freeInode(0)
+		return errnoOf(err)
+	}
+	return ESUCCESS
+}
+
+// Unlink implements FS.
+func (d *Data) Unlink(p string) Errno { return d.remove(p, false) }
+
+// Rmdir implements FS.
+func (d *Data) Rmdir(p string) Errno {
+	if p == "." {
+		return EBUSY
+	}
+	return d.remove(p, true)
+}
+
+// remove removes p, which must be a directory or must be none.
+func (d *Data) remove(p string, dir bool) Errno {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st, errno := d.lstat(p)
+	isDir := st.Type == FiletypeDirectory
+	switch {
+	case errno != ESUCCESS:
+		return errno
+	case dir && !isDir:
+		return ENOTDIR
+	case !dir && isDir:
+		return EISDIR
+	}
+	if err := d.root.Remove(p); err != nil {
+		return errnoOf(err)
+	}
+	d.drop(st)
+	return ESUCCESS
+}
+
+// Rename implements FS.
+func (d *Data) Rename(from, to string) Errno {
+	if from == "." || to == "." {
+		return EBUSY
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st, errno := d.lstat(from)
+	if errno != ESUCCESS {
+		return errno
+	}
+	old, errno := d.lstat(to)
+	there := errno == ESUCCESS
+	switch {
+	case errno != ESUCCESS && errno != ENOENT:
+		return errno
+	case there && old.Ino == st.Ino:
+		return ESUCCESS
+	case st.Type == FiletypeDirectory && within(to, from):
+		return EINVAL
+	case there && st.Type != FiletypeDirectory && old.Type == FiletypeDirectory:
+		return EISDIR
+	}
+	if errno := renameHost(d.root, from, to); errno != ESUCCESS {
+		return errno
+	}
+	if there {
+		d.drop(old)
+	}
+	return ESUCCESS
+}
+
+// Link implements FS.
+func (d *Data) Link(from, to string) Errno {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st, errno := d.lstat(from)
+	if errno != ESUCCESS {
+		return errno
+	}
+	if errno := d.absent(to); errno != ESUCCESS {
+		return errno
+	}
+	if !d.symlink || st.Type == FiletypeDirectory {
+		return EPERM
+	}
+	return errnoOf(d.root.Link(from, to))
+}
+
+// Symlink implements FS.
+func (d *Data) Symlink(target, p string) Errno {
+	return d.make(p, func() error {
+		if !d.symlink {
+			return unix.EPERM
+		}
+		return d.root.Symlink(target, p)
+	})
+}
+
+// Readlink implements FS.
+func (d *Data) Readlink(p string) (string, Errno) {
+	if st, errno := d.lstat(p); errno != ESUCCESS {
+		return "", errno
+	} else if st.Type != FiletypeSymbolicLink {
+		return "", EINVAL
+	}
+	return readHostLink(d.root, p)
+}
+
+// Utimes implements FS. No link is followed.
+func (d *Data) Utimes(p string, _ bool, t Times) Errno {
+	if _, errno := d.lstat(p); errno != ESUCCESS {
+		return errno
+	}
+	dir, errno := openParent(d.root, p)
+	if errno != ESUCCESS {
+		return errno
+	}
+	defer dir.Close() //nolint:errcheck // nothing was written
+	return errnoOf(unix.UtimesNanoAt(int(dir.Fd()), path.Base(p), hostTimes(t), unix.AT_SYMLINK_NOFOLLOW))
+}

@@ -1,0 +1,193 @@
+package wasi
+
+// tmpFile is an open tmpNode.
+type tmpFile struct {
+	fs   *Tmp
+	node *tmpNode
+}
+
+// Type implements File.
+func (f *tmpFile) Type() Filetype { return f.node.typ }
+
+// Stat implements File.
+func (f *tmpFile) Stat() (Filestat, Errno) {
+	f.fs.mu.RLock()
+	defer f.fs.mu.RUnlock()
+	return f.node.stat(), ESUCCESS
+}
+
+// ReadAt implements File.
+func (f *tmpFile) ReadAt(p []byte, off int64) (int, Errno) {
+	if f.node.typ == FiletypeDirectory {
+		return 0, EISDIR
+	}
+	f.fs.mu.RLock()
+	defer f.fs.mu.RUnlock()
+	return f.node.data.readAt(p, off), ESUCCESS
+}
+
+// WriteAt implements File.
+func (f *tmpFile) WriteAt(p []byte, off int64) (int, Errno) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	return f.write(p, off)
+}
+
+// write is WriteAt under the lock.
+func (f *tmpFile) write(p []byte, off int64) (int, Errno) {
+	if f.node.typ == FiletypeDirectory {
+		return 0, EISDIR
+	}
+	fit, _, errno := f.fs.resize(f.node.data.size, off, len(p))
+	if errno != ESUCCESS {
+		return 0, errno
+	}
+	f.node.data.writeAt(p[:fit], off)
+	f.node.touch()
+	return fit, ESUCCESS
+}
+
+// Append implements File.
+func (f *tmpFile) Append(p []byte) (int, int64, Errno) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	n, errno := f.write(p, f.node.data.size)
+	return n, f.node.data.size, errno
+}
+
+// Truncate implements File.
+func (f *tmpFile) Truncate(size int64) Errno {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if f.node.typ == FiletypeDirectory {
+		return EISDIR
+	}
+	if grow := size - f.node.data.size; grow > 0 {
+		if errno := f.fs.growAll(grow); errno != ESUCCESS {
+			return errno
+		}
+	} else {
+		f.fs.shrink(-grow)
+	}
+	f.node.data.truncate(size)
+	f.node.touch()
+	return ESUCCESS
+}
+
+// Allocate implements File.
+func (f *tmpFile) Allocate(size int64) Errno {
+	st, errno := f.Stat()
+	if errno != ESUCCESS || int64(st.Size) >= size {
+		return errno
+	}
+	return f.Truncate(size)
+}
+
+// Utimes implements File.
+func (f *tmpFile) Utimes(ts Times) Errno {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	f.node.utimes(ts)
+	return ESUCCESS
+}
+
+// Sync implements File: memory is as lasting as it gets.
+func (f *tmpFile) Sync() Errno { return ESUCCESS }
+
+// ReadDir implements File. A removed directory is empty.
+func (f *tmpFile) ReadDir() ([]Dirent, Errno) {
+	if f.node.typ != FiletypeDirectory {
+		return nil, ENOTDIR
+	}
+	f.fs.mu.RLock()
+	defer f.fs.mu.RUnlock()
+	if len(f.node.names) > maxEntries {
+		return nil, ENOMEM
+	}
+	list := make([]Dirent, 0, len(f.node.names))
+	for name, n := range f.node.names {
+		list = append(list, Dirent{Name: name, Ino: n.ino, Type: n.typ})
+	}
+	sortDirents(list)
+	return list, ESUCCESS
+}
+
+// Close implements File.
+func (f *tmpFile) Close() Errno {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	f.node.open--
+	f.fs.reap(f.node)
+	return ESUCCESS
+}
+
+// pageSize is the size of a page of a file in memory.
+const pageSize = 4096
+
+// pages is the content of a file in memory: pages by number. One that is
+// missing is zeros, so a file with holes takes what was written to it. The
+// zero value is empty.
+type pages struct {
+	size int64
+	page map[int64]*[pageSize]byte
+}
+
+// readAt reads at off into b until b is full or the file ends.
+func (p *pages) readAt(b []byte, off int64) int {
+	if off >= p.size {
+		return 0
+	}
+	if rest := p.size - off; int64(len(b)) > rest {
+		b = b[:rest]
+	}
+	for done := 0; done < len(b); {
+		at := off + int64(done)
+		in := at % pageSize
+		part := b[done:min(len(b), done+int(pageSize-in))]
+		if page := p.page[at/pageSize]; page != nil {
+			copy(part, page[in:])
+		} else {
+			clear(part)
+		}
+		done += len(part)
+	}
+	return len(b)
+}
+
+// writeAt writes b at off.
+func (p *pages) writeAt(b []byte, off int64) {
+	if p.page == nil {
+		p.page = make(map[int64]*[pageSize]byte)
+	}
+	for done := 0; done < len(b); {
+		at := off + int64(done)
+		page := p.page[at/pageSize]
+		if page == nil {
+			page = new([pageSize]byte)
+			p.page[at/pageSize] = page
+		}
+		done += copy(page[at%pageSize:], b[done:])
+	}
+	if len(b) > 0 {
+		p.size = max(p.size, off+int64(len(b)))
+	}
+}
+
+// truncate sets the size. What is cut off is freed, and zero if the file grows
+// again.
+func (p *pages) truncate(size int64) {
+	if size < p.size {
+		last := (size + pageSize - 1) / pageSize // the first page wholly cut off
+		kept := make(map[int64]*[pageSize]byte)
+		for i, page := range p.page {
+			if i < last {
+				kept[i] = page
+			}
+		}
+		p.page = kept
+		if page := p.page[size/pageSize]; page != nil {
+			clear(page[size%pageSize:])
+		}
+	}
+	p.size = size
+}
