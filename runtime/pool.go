@@ -92,10 +92,15 @@ func (p *Pool) wait(ctx context.Context, wait chan grant) (*Instance, error) {
 // limit. The caller holds mu.
 func (p *Pool) grow() {
 	for p.open < p.cfg.Max && p.making < len(p.waiters) && !p.closed {
-		p.open++
-		p.making++
-		go p.make()
+		p.begin()
 	}
+}
+
+// begin makes one more instance. The caller holds mu.
+func (p *Pool) begin() {
+	p.open++
+	p.making++
+	go p.make()
 }
 
 func (p *Pool) make() {
@@ -147,7 +152,7 @@ func (p *Pool) dropped() {
 }
 
 // Release gives an instance back. One that is condemned, or has served its number of
-// requests, is closed, and another is made when it is needed.
+// requests, is closed, and another is made in its place before it is asked for.
 func (p *Pool) Release(i *Instance) {
 	worn := i.condemned || p.cfg.MaxRequests > 0 && i.served >= p.cfg.MaxRequests
 	if worn {
@@ -160,7 +165,9 @@ func (p *Pool) Release(i *Instance) {
 		return
 	}
 	p.dropped()
-	p.grow()
+	if !p.closed {
+		p.begin()
+	}
 }
 
 // Close takes no more requests, closes the idle instances, and each busy one when it

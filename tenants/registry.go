@@ -44,6 +44,13 @@ func (r *Registry) Tenants() []*Tenant {
 	return all
 }
 
+// Add routes to the bundle's tenant if it is new: its requests wait for the import. A
+// known tenant stays as it is.
+func (r *Registry) Add(b Bundle) error {
+	_, err := r.admit(b)
+	return err
+}
+
 // Load puts the bundle in force. A new tenant is routed to at once, its requests wait
 // for the import; a known one changes over when the new version has been imported,
 // and stays as it was if that fails. Load returns when the app is imported, or why it

@@ -56,16 +56,28 @@ type Single struct {
 	Log      *slog.Logger
 }
 
-// Reload loads the app anew; if it cannot be, the one that serves stays.
-func (s Single) Reload(ctx context.Context) error {
+// Find opens the bundle and routes to it.
+func (s Single) Find() ([]Bundle, error) {
 	b, err := s.Open()
 	if err == nil {
-		err = s.Registry.Load(ctx, b)
+		err = s.Registry.Add(b)
 	}
 	if err != nil {
 		LogError(s.Log, "app not loaded", filepath.Base(s.Dir), err)
+		return nil, nil
 	}
-	return nil
+	return []Bundle{b}, nil
+}
+
+// Load imports the app; if it cannot be, the one that serves stays.
+func (s Single) Load(ctx context.Context, bundles []Bundle) {
+	for _, b := range bundles {
+		if err := s.Registry.Load(ctx, b); err != nil {
+			LogError(s.Log, "app not loaded", b.Name, err)
+			continue
+		}
+		s.Log.Info("app serving", "tenant", b.Name, "entry", b.Manifest.Entry)
+	}
 }
 
 // Watch looks for changed files once a second until ctx is done.
@@ -81,7 +93,8 @@ func (s Single) Watch(ctx context.Context) {
 		}
 		if now, err := fingerprint(s.Dir); err == nil && now != last {
 			last = now
-			s.Reload(ctx)
+			found, _ := s.Find() // its errors are logged
+			s.Load(ctx, found)
 		}
 	}
 }

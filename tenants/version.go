@@ -63,7 +63,7 @@ func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
 		return nil, v.loadFailed(err)
 	}
 	v.loaded.Store(true)
-	v.tenant.host.Log.Info("instance ready", "tenant", v.tenant.Name, "instance", i.ID, "took", time.Since(start).Round(time.Millisecond))
+	v.tenant.host.Log.Info("instance ready", "tenant", v.tenant.Name, "instance", i.ID, "ms", time.Since(start).Milliseconds())
 	return i, nil
 }
 
@@ -88,8 +88,11 @@ func (v *version) loadFailed(err error) error {
 	if errors.As(err, &load) && !v.loaded.Load() {
 		text := load.Error()
 		v.failed.Store(&text)
+		return v.notLoaded(text)
 	}
-	return v.notLoaded(err.Error())
+	err = v.notLoaded(err.Error())
+	LogError(v.tenant.host.Log, "instance not made", v.tenant.Name, err)
+	return err
 }
 
 func (v *version) notLoaded(why string) error {

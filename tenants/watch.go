@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -38,35 +39,58 @@ func (f Folder) names() ([]string, error) {
 	return names, nil
 }
 
-// Reload brings the registry in line with the folder: new bundles are loaded, changed
-// ones replaced, missing ones removed. What is wrong with one is logged and leaves the
-// others alone. It returns when every app is imported.
-func (f Folder) Reload(ctx context.Context) error {
+// Find opens the folder's bundles and routes to them; tenants whose bundle is gone are
+// removed. What is wrong with one is logged and leaves the others alone. It imports
+// nothing.
+func (f Folder) Find() ([]Bundle, error) {
 	names, err := f.names()
 	if err != nil {
-		return err
-	}
-	there := map[string]bool{}
-	for _, name := range names {
-		there[name] = true
+		return nil, err
 	}
 	for _, t := range f.Registry.Tenants() {
-		if !there[t.Name] {
+		if !slices.Contains(names, t.Name) {
 			f.remove(t.Name)
 		}
 	}
-	limit := make(chan struct{}, 2)
+	var found []Bundle
 	for _, name := range names {
+		if b, ok := f.open(name); ok {
+			found = append(found, b)
+		}
+	}
+	return found, nil
+}
+
+// Load imports the apps of bundles, two at a time, each new or changed one, and puts
+// them in force. It returns when all are.
+func (f Folder) Load(ctx context.Context, bundles []Bundle) {
+	limit := make(chan struct{}, 2)
+	for _, b := range bundles {
 		limit <- struct{}{}
 		go func() {
-			f.reload(ctx, name)
+			f.load(ctx, b)
 			<-limit
 		}()
 	}
 	for range cap(limit) {
 		limit <- struct{}{}
 	}
-	return nil
+}
+
+// open reads one bundle and routes to it if it is new.
+func (f Folder) open(name string) (Bundle, bool) {
+	b, err := OpenBundle(filepath.Join(f.Dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		f.remove(name)
+		return b, false
+	}
+	if err == nil {
+		err = f.Registry.Add(b)
+	}
+	if err != nil {
+		LogError(f.Log, "tenant not loaded", name, err)
+	}
+	return b, err == nil
 }
 
 func (f Folder) remove(name string) {
@@ -74,21 +98,13 @@ func (f Folder) remove(name string) {
 	f.Log.Info("tenant removed", "tenant", name)
 }
 
-// reload loads one bundle and logs what came of it.
-func (f Folder) reload(ctx context.Context, name string) {
-	b, err := OpenBundle(filepath.Join(f.Dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		f.remove(name)
+// load imports one app and logs what came of it.
+func (f Folder) load(ctx context.Context, b Bundle) {
+	if err := f.Registry.Load(ctx, b); err != nil {
+		LogError(f.Log, "tenant not loaded", b.Name, err)
 		return
 	}
-	if err == nil {
-		err = f.Registry.Load(ctx, b)
-	}
-	if err != nil {
-		LogError(f.Log, "tenant not loaded", name, err)
-		return
-	}
-	f.Log.Info("tenant serving", "tenant", name, "hosts", b.Manifest.Hosts, "prefix", b.Manifest.Prefix)
+	f.Log.Info("tenant serving", "tenant", b.Name, "hosts", b.Manifest.Hosts, "prefix", b.Manifest.Prefix)
 }
 
 // Watch reloads each bundle whose files change, until ctx is done. Where the system
@@ -139,7 +155,9 @@ func (f Folder) changed(ctx context.Context, name string) {
 			return
 		}
 	}
-	f.reload(ctx, name)
+	if b, ok := f.open(name); ok {
+		f.load(ctx, b)
+	}
 }
 
 // follow watches dir and the folders below it.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -74,13 +73,16 @@ func (e *environment) serveFolder(ctx context.Context, dir string, opts serveOpt
 
 // source is where bundles come from.
 type source interface {
-	// Reload brings the registry in line with the source.
-	Reload(context.Context) error
+	// Find opens the bundles and routes to them, which takes moments.
+	Find() ([]tenants.Bundle, error)
+	// Load imports their apps, which takes seconds.
+	Load(context.Context, []tenants.Bundle)
 	// Watch reloads what changes until the context is done.
 	Watch(context.Context)
 }
 
-// serve listens first and imports the apps then: a request waits for its app only.
+// serve routes to all bundles, then takes connections, then imports the apps: a
+// request waits for its own app only.
 func (e *environment) serve(ctx context.Context, folder string, opts serveOptions, from func(*tenants.Registry, *slog.Logger) source) error {
 	log, err := e.logger()
 	if err != nil {
@@ -100,25 +102,31 @@ func (e *environment) serve(ctx context.Context, folder string, opts serveOption
 	if opts.access {
 		cfg.Access = log
 	}
+	src := from(registry, log)
+	found, err := src.Find()
+	if err != nil {
+		return err
+	}
 	server := front.New(cfg)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	log.Info("listening", "address", opts.listen, "state", host.State)
-	err = e.follow(ctx, from(registry, log), opts.reload, served, log)
-	return errors.Join(err, drain(server, registry, log))
+	log.Info("listening", "address", opts.listen, "bundles", len(found), "state", host.State)
+	err = follow(ctx, src, found, opts.reload, served, log)
+	drain(server, registry, log)
+	return err
 }
 
 // follow loads and reloads until a signal, or the listener, ends the server.
-func (e *environment) follow(ctx context.Context, src source, reload bool, served <-chan error, log *slog.Logger) error {
+func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool, served <-chan error, log *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	go src.Load(ctx, found)
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	if reload {
 		go src.Watch(ctx)
 	}
-	hup <- syscall.SIGHUP // the first load is a reload of nothing
 	for {
 		select {
 		case <-ctx.Done():
@@ -127,17 +135,17 @@ func (e *environment) follow(ctx context.Context, src source, reload bool, serve
 		case err := <-served:
 			return err
 		case <-hup:
-			go func() {
-				if err := src.Reload(ctx); err != nil {
-					log.Error("reload", "error", err)
-				}
-			}()
+			found, err := src.Find()
+			if err != nil {
+				log.Error("bundles cannot be listed", "error", err)
+			}
+			go src.Load(ctx, found)
 		}
 	}
 }
 
 // drain lets requests in flight finish.
-func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) error {
+func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
@@ -146,7 +154,6 @@ func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) e
 	if err := registry.Close(ctx); err != nil {
 		log.Warn("requests cut off", "error", err)
 	}
-	return nil
 }
 
 // listen opens HOST:PORT or unix:PATH. A socket that nobody listens on any more is

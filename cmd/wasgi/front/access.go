@@ -3,7 +3,6 @@ package front
 import (
 	"context"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -19,9 +18,8 @@ type access struct {
 	target   string
 	host     string
 	tenant   string
-	status   int
-	bytes    int64
-	instance atomic.Pointer[string]
+	instance string // "" until the app has answered
+	status   int    // of the app's response
 }
 
 // request copies what the line tells of the request.
@@ -35,8 +33,6 @@ func (a *access) request(ctx *fasthttp.RequestCtx) {
 	a.host = string(ctx.Request.Header.Host())
 }
 
-func (a *access) setInstance(id string) { a.instance.Store(&id) }
-
 // done writes the line; reason is why the response is not the app's, or not whole.
 func (a *access) done(status int, bytes int64, reason string) {
 	if a.log == nil {
@@ -44,14 +40,17 @@ func (a *access) done(status int, bytes int64, reason string) {
 	}
 	attrs := []slog.Attr{
 		slog.String("request", a.id), slog.String("tenant", a.tenant), slog.Int("status", status),
-		slog.Int64("bytes", bytes), slog.Duration("took", time.Since(a.start).Round(time.Microsecond)),
+		slog.Int64("bytes", bytes), slog.Float64("ms", milliseconds(time.Since(a.start))),
 		slog.String("host", a.host), slog.String("client", a.remote),
 	}
-	if id := a.instance.Load(); id != nil {
-		attrs = append(attrs, slog.String("instance", *id))
+	if a.instance != "" {
+		attrs = append(attrs, slog.String("instance", a.instance))
 	}
 	if reason != "" {
 		attrs = append(attrs, slog.String("reason", reason))
 	}
 	a.log.LogAttrs(context.Background(), slog.LevelInfo, a.method+" "+a.target, attrs...)
 }
+
+// milliseconds returns d to the microsecond.
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -48,14 +48,17 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody) {
 	run, cancel := context.WithTimeout(context.Background(), tenant.Quota().Timeout)
 	body.until(run)
-	resp := newResponse(run, ctx, a, body)
+	resp := newResponse(run, ctx, a, req, body)
 	go func() {
 		defer cancel()
 		defer s.caught(nil)
-		resp.finish(tenant.Serve(run, req, resp), req.Instance)
+		resp.finish(tenant.Serve(run, req, resp))
 	}()
-	if err := resp.wait(); err != nil {
+	switch err := resp.wait(); {
+	case err != nil:
 		s.refuse(ctx, a, failureOf(err))
+	case !ctx.Response.IsBodyStream(): // else when the stream is sent
+		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 type response struct {
 	run    context.Context
 	access *access
+	req    *runtime.Request
 	body   *requestBody
 	ready  chan error // one value: the connection's goroutine may go on
 
@@ -33,8 +34,8 @@ type response struct {
 	stream *stream
 }
 
-func newResponse(run context.Context, ctx *fasthttp.RequestCtx, a *access, body *requestBody) *response {
-	return &response{run: run, ctx: ctx, access: a, body: body, ready: make(chan error, 1), length: -1}
+func newResponse(run context.Context, ctx *fasthttp.RequestCtx, a *access, req *runtime.Request, body *requestBody) *response {
+	return &response{run: run, ctx: ctx, access: a, req: req, body: body, ready: make(chan error, 1), length: -1}
 }
 
 // wait returns when the response is in ctx, or why there will be none. An app that
@@ -51,10 +52,10 @@ func (r *response) wait() error {
 	case <-time.After(graceTimeout):
 	}
 	r.mu.Lock()
-	gone := r.ctx != nil
+	waiting := r.ctx != nil
 	r.ctx, r.over = nil, true
 	r.mu.Unlock()
-	if !gone {
+	if !waiting {
 		return <-r.ready
 	}
 	r.body.close()
@@ -67,6 +68,7 @@ func (r *response) goOn(err error) {
 		return
 	}
 	r.ctx = nil
+	r.access.instance = r.req.Instance
 	if r.stream == nil {
 		r.body.close()
 	}
@@ -229,9 +231,9 @@ func (r *response) shortage() error {
 	return nil
 }
 
+// end hands over a response without a stream. The caller holds mu.
 func (r *response) end() {
 	r.over = true
-	r.access.bytes = r.sent
 	r.goOn(nil)
 }
 
@@ -272,10 +274,9 @@ func (r *response) streamClosed(sent int64, err error) {
 
 // finish is called when the app is done with the request. It is the last that touches
 // the response on the app's side.
-func (r *response) finish(err error, instance string) {
+func (r *response) finish(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.access.setInstance(instance)
 	if r.stream != nil && !r.over {
 		if err == nil {
 			err = r.shortage()
