@@ -1,0 +1,47 @@
+# make run     install what is missing, build all, serve the sample apps
+# make test    build all, run every check and test
+# make help    the other targets
+
+.DEFAULT_GOAL := help
+
+LISTEN ?= 127.0.0.1:8080
+RECIPE  = go run ./pyruntime/build
+
+.PHONY: help run build runtime apps check test bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+
+run: build apps ## serve the sample apps on LISTEN, 127.0.0.1:8080 if not given
+	bin/wasgi serve --listen $(LISTEN) --state bin/state bin/apps
+
+build: runtime ## build bin/wasgi, with Python inside
+	CGO_ENABLED=0 go build -trimpath -o bin/wasgi ./cmd/wasgi
+
+runtime: ## build Python for WASI, or take it from the cache
+	$(RECIPE) runtime
+
+apps: ## put the sample apps, with their packages, into bin/apps
+	mkdir -p bin/apps
+	cp -R test/apps/hello test/apps/flask test/apps/django bin/apps/
+	$(RECIPE) site flask --out bin/apps/flask/site-packages
+	$(RECIPE) site django --out bin/apps/django/site-packages
+
+check: ## gofmt, vet, staticcheck, and the shape of the source tree
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+	go test -count=1 -run 'TestShape' ./test
+
+test: build ## every check and test, with the race detector
+	$(RECIPE) tools gcc libc6-dev wabt
+	$(MAKE) check
+	go test -race -timeout 20m ./...
+
+bench: build ## measure against uWSGI and gunicorn, in turn in one run
+	$(RECIPE) tools uwsgi uwsgi-plugin-python3 gunicorn
+	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
+
+clean: ## remove what was built here; the cache of Python stays
+	rm -rf bin
+	rm -f pyruntime/dist/python.wasm.zst pyruntime/dist/stdlib.zip pyruntime/dist/manifest.json
