@@ -23,6 +23,7 @@ const (
 // an Archive grows to at most the size of its content. It can be mounted in
 // any number of sandboxes, of any tenant, at once.
 type Archive struct {
+	readOnlyNames
 	nodes  map[string]*archiveNode // by path, "." the root
 	closer io.Closer               // nil: nothing to close
 }
@@ -72,6 +73,7 @@ func NewArchive(r io.ReaderAt, size int64) (*Archive, error) {
 		return nil, fmt.Errorf("%d files: more than %d", len(z.File), maxArchiveFiles)
 	}
 	a := &Archive{nodes: make(map[string]*archiveNode, len(z.File)+1)}
+	a.readOnlyNames = readOnlyNames{stat: a.Stat}
 	a.dir(".")
 	var total uint64
 	for _, f := range z.File {
@@ -204,112 +206,4 @@ func (n *archiveNode) read() ([]byte, error) {
 		}
 	}
 	return b, errors.Join(err, r.Close())
-}
-
-// Stat implements FS.
-func (a *Archive) Stat(p string, _ bool) (Filestat, Errno) {
-	n, errno := a.find(p)
-	if errno != ESUCCESS {
-		return Filestat{}, errno
-	}
-	return n.stat, ESUCCESS
-}
-
-// Open implements FS.
-func (a *Archive) Open(p string, flags OpenFlags) (File, Errno) {
-	n, errno := a.find(p)
-	if errno != ESUCCESS {
-		if errno == ENOENT && flags&OpenCreate != 0 {
-			errno = a.absent(p)
-		}
-		return nil, errno
-	}
-	if errno := readOnlyOpen(n.stat.Type, flags); errno != ESUCCESS {
-		return nil, errno
-	}
-	return archiveFile{node: n}, ESUCCESS
-}
-
-// absent is what making p returns.
-func (a *Archive) absent(p string) Errno {
-	if _, errno := a.find(p); errno == ESUCCESS {
-		return EEXIST
-	}
-	parent, errno := a.find(path.Dir(p))
-	switch {
-	case errno != ESUCCESS:
-		return errno
-	case parent.stat.Type != FiletypeDirectory:
-		return ENOTDIR
-	}
-	return EROFS
-}
-
-// present is what removing or changing p returns.
-func (a *Archive) present(p string) Errno {
-	if _, errno := a.find(p); errno != ESUCCESS {
-		return errno
-	}
-	return EROFS
-}
-
-// Mkdir implements FS.
-func (a *Archive) Mkdir(p string) Errno { return a.absent(p) }
-
-// Unlink implements FS.
-func (a *Archive) Unlink(p string) Errno { return a.present(p) }
-
-// Rmdir implements FS.
-func (a *Archive) Rmdir(p string) Errno { return a.present(p) }
-
-// Rename implements FS.
-func (a *Archive) Rename(from, _ string) Errno { return a.present(from) }
-
-// Link implements FS.
-func (a *Archive) Link(from, _ string) Errno { return a.present(from) }
-
-// Symlink implements FS.
-func (a *Archive) Symlink(_, p string) Errno { return a.absent(p) }
-
-// Readlink implements FS: there are no links.
-func (a *Archive) Readlink(p string) (string, Errno) {
-	if _, errno := a.find(p); errno != ESUCCESS {
-		return "", errno
-	}
-	return "", EINVAL
-}
-
-// Utimes implements FS.
-func (a *Archive) Utimes(p string, _ bool, _ Times) Errno { return a.present(p) }
-
-// archiveFile is an open archiveNode.
-type archiveFile struct {
-	readOnlyFile
-	node *archiveNode
-}
-
-// Type implements File.
-func (f archiveFile) Type() Filetype { return f.node.stat.Type }
-
-// Stat implements File.
-func (f archiveFile) Stat() (Filestat, Errno) { return f.node.stat, ESUCCESS }
-
-// ReadAt implements File.
-func (f archiveFile) ReadAt(p []byte, off int64) (int, Errno) {
-	if f.node.zip == nil {
-		return 0, EISDIR
-	}
-	b, errno := f.node.load()
-	if errno != ESUCCESS || off >= int64(len(b)) {
-		return 0, errno
-	}
-	return copy(p, b[off:]), ESUCCESS
-}
-
-// ReadDir implements File.
-func (f archiveFile) ReadDir() ([]Dirent, Errno) {
-	if f.node.zip != nil {
-		return nil, ENOTDIR
-	}
-	return f.node.entries, ESUCCESS
 }

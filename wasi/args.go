@@ -66,8 +66,11 @@ func (c call) putStrings(list []string, ptrs, buf uint32) Errno {
 }
 
 // putSizes writes the length of list and the bytes it takes with its NULs.
-// Errors: EFAULT.
+// Errors: EFAULT; then nothing is written.
 func (c call) putSizes(list []string, count, size uint32) Errno {
+	if _, errno := c.mem.view(size, 4); errno != ESUCCESS {
+		return errno
+	}
 	if errno := c.mem.putUint32(count, uint32(len(list))); errno != ESUCCESS {
 		return errno
 	}

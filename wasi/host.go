@@ -145,7 +145,12 @@ func openHost(root *os.Root, p string, flag int, st Filestat) (*os.File, Filesta
 // readHostDir lists a directory below root, at most maxEntries of it.
 // Errors: ENOMEM (more) and those of the host.
 func readHostDir(root *os.Root, p string) ([]Dirent, Errno) {
-	f, err := root.OpenFile(p, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	dir, err := root.OpenRoot(p)
+	if err != nil {
+		return nil, errnoOf(err)
+	}
+	defer dir.Close() //nolint:errcheck // read only
+	f, err := dir.Open(".")
 	if err != nil {
 		return nil, errnoOf(err)
 	}
@@ -159,7 +164,7 @@ func readHostDir(root *os.Root, p string) ([]Dirent, Errno) {
 	}
 	list := make([]Dirent, 0, len(infos))
 	for _, e := range infos {
-		fi, err := root.Lstat(path.Join(p, e.Name()))
+		fi, err := dir.Lstat(e.Name())
 		if err != nil {
 			continue // gone since
 		}

@@ -78,10 +78,10 @@ func TestTree(t *testing.T) {
 		g.ok("fd_close", fd)
 	}
 	for path, want := range map[string]string{
-		"app/app.py":                            "app",
-		"usr/../app/pkg/../app.py":              "app",
-		"../app/app.py":                         "app",
-		"app/../../../tmp/../app/./pkg/m.py":    "m",
+		"app/app.py":                             "app",
+		"usr/../app/pkg/../app.py":               "app",
+		"../app/app.py":                          "app",
+		"app/../../../tmp/../app/./pkg/m.py":     "m",
 		"usr/lib/python3.13/../python3.13/os.py": "import sys",
 	} {
 		if got := g.get(path); got != want {

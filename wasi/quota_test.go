@@ -109,9 +109,9 @@ func TestAppendQuota(t *testing.T) {
 		g := newGuest(t, Config{Preopens: []Mount{{"/", fs}}})
 		g.ok("path_open", 3, 0, "f", oflagCreat, fileRights, 0, int(FdflagAppend), 0)
 		fd := g.u32(0)
-		for want := range []int{6, 4} {
+		for _, want := range []int{6, 4} {
 			n, errno := g.write(fd, "123456")
-			if want := []int{6, 4}[want]; n != want || errno != ESUCCESS {
+			if n != want || errno != ESUCCESS {
 				t.Errorf("appended %d, %v, want %d", n, errno, want)
 			}
 		}

@@ -2,12 +2,12 @@ package wasi
 
 import (
 	"os"
-	"path"
 	"sync/atomic"
 )
 
 // readOnlyDir is a directory of the host that cannot be changed.
 type readOnlyDir struct {
+	readOnlyNames
 	root *os.Root
 	open atomic.Int64 // host files open
 }
@@ -20,7 +20,11 @@ type readOnlyDir struct {
 // root or nowhere (ENOTCAPABLE). Regular files can be opened, and directories;
 // devices, pipes and sockets can not (EACCES). Changes that the host makes are
 // seen.
-func ReadOnlyDir(root *os.Root) FS { return &readOnlyDir{root: root} }
+func ReadOnlyDir(root *os.Root) FS {
+	r := &readOnlyDir{root: root}
+	r.readOnlyNames = readOnlyNames{stat: r.Stat}
+	return r
+}
 
 // Stat implements FS.
 func (r *readOnlyDir) Stat(p string, follow bool) (Filestat, Errno) {
@@ -64,54 +68,8 @@ func (r *readOnlyDir) Open(p string, flags OpenFlags) (File, Errno) {
 	return &readOnlyHostFile{dir: r, file: f}, ESUCCESS
 }
 
-// absent is what making p returns.
-func (r *readOnlyDir) absent(p string) Errno {
-	_, errno := r.Stat(p, false)
-	switch errno {
-	case ESUCCESS:
-		return EEXIST
-	case ENOENT:
-		if st, errno := r.Stat(path.Dir(p), true); errno != ESUCCESS {
-			return errno
-		} else if st.Type != FiletypeDirectory {
-			return ENOTDIR
-		}
-		return EROFS
-	}
-	return errno
-}
-
-// present is what removing or changing p returns.
-func (r *readOnlyDir) present(p string) Errno {
-	if _, errno := r.Stat(p, false); errno != ESUCCESS {
-		return errno
-	}
-	return EROFS
-}
-
-// Mkdir implements FS.
-func (r *readOnlyDir) Mkdir(p string) Errno { return r.absent(p) }
-
-// Unlink implements FS.
-func (r *readOnlyDir) Unlink(p string) Errno { return r.present(p) }
-
-// Rmdir implements FS.
-func (r *readOnlyDir) Rmdir(p string) Errno { return r.present(p) }
-
-// Rename implements FS.
-func (r *readOnlyDir) Rename(from, _ string) Errno { return r.present(from) }
-
-// Link implements FS.
-func (r *readOnlyDir) Link(from, _ string) Errno { return r.present(from) }
-
-// Symlink implements FS.
-func (r *readOnlyDir) Symlink(_, p string) Errno { return r.absent(p) }
-
 // Readlink implements FS. What leads out of root is not told: ENOTCAPABLE.
 func (r *readOnlyDir) Readlink(p string) (string, Errno) { return readHostLink(r.root, p) }
-
-// Utimes implements FS.
-func (r *readOnlyDir) Utimes(p string, _ bool, _ Times) Errno { return r.present(p) }
 
 // readOnlyHostFile is an open regular file.
 type readOnlyHostFile struct {

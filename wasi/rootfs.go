@@ -9,6 +9,7 @@ import (
 // rootFS is the read-only file system at "/": the directories that lead to the
 // mounts and the few small files that programs expect on any system.
 type rootFS struct {
+	readOnlyNames
 	nodes map[string]*rootNode // by path, "." the root
 }
 
@@ -30,6 +31,7 @@ type rootNode struct {
 //	/etc/group    and its group
 func newRootFS(mounts []Mount, random io.Reader) *rootFS {
 	r := &rootFS{nodes: make(map[string]*rootNode)}
+	r.readOnlyNames = readOnlyNames{stat: r.Stat}
 	r.add(".", &rootNode{typ: FiletypeDirectory})
 	r.add("dev/null", &rootNode{typ: FiletypeCharacterDevice})
 	r.add("dev/random", &rootNode{typ: FiletypeCharacterDevice, random: random})
@@ -102,75 +104,6 @@ func (r *rootFS) Open(p string, flags OpenFlags) (File, Errno) {
 	}
 	return rootFile{node: n}, ESUCCESS
 }
-
-// readOnlyOpen is what opening a file of type typ that cannot change returns.
-func readOnlyOpen(typ Filetype, flags OpenFlags) Errno {
-	dir := typ == FiletypeDirectory
-	switch {
-	case flags&(OpenCreate|OpenExcl) == OpenCreate|OpenExcl:
-		return EEXIST
-	case flags&OpenDirectory != 0 && !dir:
-		return ENOTDIR
-	case dir && flags&(OpenWrite|OpenTrunc|OpenCreate) != 0:
-		return EISDIR
-	case typ == FiletypeRegularFile && flags&(OpenWrite|OpenTrunc) != 0:
-		return EROFS
-	}
-	return ESUCCESS
-}
-
-// absent is what making p returns: the reason why it cannot be made, in the
-// order a writable file system would find it.
-func (r *rootFS) absent(p string) Errno {
-	if _, errno := r.find(p); errno == ESUCCESS {
-		return EEXIST
-	}
-	parent, errno := r.find(path.Dir(p))
-	if errno != ESUCCESS {
-		return errno
-	}
-	if parent.typ != FiletypeDirectory {
-		return ENOTDIR
-	}
-	return EROFS
-}
-
-// present is what removing or changing p returns.
-func (r *rootFS) present(p string) Errno {
-	if _, errno := r.find(p); errno != ESUCCESS {
-		return errno
-	}
-	return EROFS
-}
-
-// Mkdir implements FS.
-func (r *rootFS) Mkdir(p string) Errno { return r.absent(p) }
-
-// Unlink implements FS.
-func (r *rootFS) Unlink(p string) Errno { return r.present(p) }
-
-// Rmdir implements FS.
-func (r *rootFS) Rmdir(p string) Errno { return r.present(p) }
-
-// Rename implements FS.
-func (r *rootFS) Rename(from, _ string) Errno { return r.present(from) }
-
-// Link implements FS.
-func (r *rootFS) Link(from, _ string) Errno { return r.present(from) }
-
-// Symlink implements FS.
-func (r *rootFS) Symlink(_, p string) Errno { return r.absent(p) }
-
-// Readlink implements FS.
-func (r *rootFS) Readlink(p string) (string, Errno) {
-	if _, errno := r.find(p); errno != ESUCCESS {
-		return "", errno
-	}
-	return "", EINVAL
-}
-
-// Utimes implements FS.
-func (r *rootFS) Utimes(p string, _ bool, _ Times) Errno { return r.present(p) }
 
 // rootFile is an open rootNode.
 type rootFile struct {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,11 +16,15 @@ import (
 // cache is the folder, outside every checkout, where builds keep what they
 // made. An entry is complete or absent: it is made under a temporary name and
 // renamed. Entries are named by the digest of what they were made from, and
-// are never changed.
+// are never changed; those not used for long are dropped.
 type cache string
 
 // workSuffix ends the name of a folder that a build is still filling.
 const workSuffix = ".work"
+
+// keptEntries is how many entries of a kind stay: enough for a few checkouts
+// that are each worked on.
+const keptEntries = 12
 
 // userCache returns the cache of the user who runs the program.
 func userCache() (cache, error) {
@@ -41,10 +46,10 @@ func (c cache) has(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// work makes the empty folder in which the entry will be built. Call it with
-// the lock held.
-func (c cache) work(name string) (string, error) {
-	dir := c.path(name + workSuffix)
+// work makes the empty folder in which an entry of the kind will be built, the
+// entry itself in its subfolder keep. Call it with the lock held.
+func (c cache) work(kind string) (string, error) {
+	dir := c.path(kind + workSuffix)
 	if err := os.RemoveAll(dir); err != nil {
 		return "", fmt.Errorf("clear the work folder: %w", err)
 	}
@@ -54,14 +59,47 @@ func (c cache) work(name string) (string, error) {
 	return dir, nil
 }
 
-// commit turns the folder kept, made inside the entry's work folder, into the
-// entry, and drops the rest of the work folder.
-func (c cache) commit(name, kept string) error {
-	if err := os.Rename(kept, c.path(name)); err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
+// commit turns the subfolder keep of a work folder into the entry, and drops
+// the rest of the work folder and entries of no use any more. Call it with the
+// lock held.
+func (c cache) commit(name, work string) error {
+	if !c.has(name) { // the recipe may have been changed back to what was built before
+		if err := os.Rename(filepath.Join(work, "keep"), c.path(name)); err != nil {
+			return fmt.Errorf("keep %s: %w", name, err)
+		}
 	}
-	if err := os.RemoveAll(c.path(name + workSuffix)); err != nil {
+	if err := os.RemoveAll(work); err != nil {
 		return fmt.Errorf("drop the work folder: %w", err)
+	}
+	c.use(name)
+	kind, _, _ := strings.Cut(name, "-")
+	return c.prune(kind, keptEntries)
+}
+
+// use marks the entry as used now, so that prune keeps it.
+func (c cache) use(name string) {
+	now := time.Now()
+	os.Chtimes(c.path(name), now, now) // a cache that is not ours to write is not ours to prune
+}
+
+// prune drops all but the last used entries of a kind. Call it with the lock
+// held.
+func (c cache) prune(kind string, keep int) error {
+	found, err := filepath.Glob(c.path(kind + "-*"))
+	if err != nil {
+		return fmt.Errorf("prune the cache: %w", err)
+	}
+	used := map[string]time.Time{}
+	for _, dir := range found {
+		if info, err := os.Stat(dir); err == nil {
+			used[dir] = info.ModTime()
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int { return used[b].Compare(used[a]) })
+	for _, dir := range found[min(keep, len(found)):] {
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("prune the cache: %w", err)
+		}
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 func TestEntryIsAbsentUntilCommitted(t *testing.T) {
 	c := cache(t.TempDir())
 	name := entryName("cpython", strings.Repeat("ab", 32))
-	work, err := c.work(name)
+	work, err := c.work("cpython")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +21,7 @@ func TestEntryIsAbsentUntilCommitted(t *testing.T) {
 	if c.has(name) {
 		t.Error("an entry in the making counts as made")
 	}
-	if err := c.commit(name, filepath.Join(work, "keep")); err != nil {
+	if err := c.commit(name, work); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(c.path(name, "lib.a")); err != nil {
@@ -43,6 +42,24 @@ func TestLockDropsWhatWasInterrupted(t *testing.T) {
 	defer unlock()
 	if _, err := os.Stat(c.path("a" + workSuffix)); err == nil {
 		t.Error("the work folder is still there")
+	}
+}
+
+func TestPruneKeepsWhatWasUsedLast(t *testing.T) {
+	c := cache(t.TempDir())
+	for n, name := range []string{"a-1", "a-2", "a-3", "b-1"} {
+		writeFiles(t, c.path(name), map[string]string{"x": ""})
+		then := time.Unix(int64(n), 0)
+		os.Chtimes(c.path(name), then, then)
+	}
+	c.use("a-1")
+	if err := c.prune("a", 2); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"a-1": true, "a-2": false, "a-3": true, "b-1": true} {
+		if c.has(name) != want {
+			t.Errorf("%s is there: %v, want %v", name, c.has(name), want)
+		}
 	}
 }
 
@@ -74,16 +91,16 @@ func TestReplaceFileLeavesTheSameContentAlone(t *testing.T) {
 	writeFiles(t, dir, map[string]string{"from": "new", "same": "new", "other": "old"})
 	then := time.Unix(1000, 0)
 	for _, name := range []string{"same", "other", "absent"} {
-		path := filepath.Join(dir, name)
+		path := dir + "/" + name
 		os.Chtimes(path, then, then)
-		if err := replaceFile(path, filepath.Join(dir, "from")); err != nil {
+		if err := replaceFile(path, dir+"/from"); err != nil {
 			t.Fatal(err)
 		}
 		if have, _ := os.ReadFile(path); string(have) != "new" {
 			t.Errorf("%s has %q", name, have)
 		}
 	}
-	if info, _ := os.Stat(filepath.Join(dir, "same")); !info.ModTime().Equal(then) {
+	if info, _ := os.Stat(dir + "/same"); !info.ModTime().Equal(then) {
 		t.Error("a file with the right content was written again")
 	}
 }

@@ -34,7 +34,7 @@ func (c commander) run(ctx context.Context, dir string, args ...string) error {
 	cmd := c.command(ctx, dir, args)
 	cmd.Stdout, cmd.Stderr = c.log, c.log
 	if err := cmd.Run(); err != nil {
-		return &runError{Program: args[0], Err: ended(ctx, err)}
+		return &runError{Program: args[0], Err: ended(ctx, err), Stopped: ctx.Err() != nil}
 	}
 	return nil
 }
@@ -47,7 +47,9 @@ func (c commander) output(ctx context.Context, dir string, args ...string) (stri
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, io.MultiWriter(c.log, &complaint)
 	if err := cmd.Run(); err != nil {
-		return out.String(), &runError{Program: strings.Join(args, " "), Err: ended(ctx, err), Said: lastLine(complaint.String())}
+		return out.String(), &runError{
+			Program: strings.Join(args, " "), Err: ended(ctx, err), Stopped: ctx.Err() != nil, Said: lastLine(complaint.String()),
+		}
 	}
 	return out.String(), nil
 }
@@ -57,6 +59,7 @@ func (c commander) output(ctx context.Context, dir string, args ...string) (stri
 type runError struct {
 	Program string
 	Err     error
+	Stopped bool   // by us, because the build was interrupted
 	Said    string // its last complaint, if it is short enough to repeat
 }
 

@@ -39,14 +39,15 @@ _contextvars _contextvarsmodule.c
 `
 
 // configureNative configures CPython for this machine: a cross build needs a
-// Python of the same minor version, and Debian 12 has none.
+// Python of the same minor version, and Debian 12 has none. A zlib that the
+// machine may have is left alone, so that the result needs libc only.
 func (l *layer) configureNative(ctx context.Context) error {
 	if err := writeSetup(l.native(), nativeModules); err != nil {
 		return err
 	}
 	return l.cmd.with("PKG_CONFIG=false").run(ctx, l.native(), l.configureScript(),
 		"--disable-test-modules", "--without-ensurepip", "--without-static-libpython",
-		"OPT=-DNDEBUG -O1 -w")
+		"OPT=-DNDEBUG -O1 -w", "ac_cv_header_zlib_h=no")
 }
 
 // makeNative builds the interpreter alone: no shared modules, no install.

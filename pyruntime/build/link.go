@@ -47,11 +47,11 @@ func (k linker) link(ctx context.Context, scratch, out string) error {
 }
 
 // shimFlags compile the shim with every warning an error. CPython's headers
-// are system headers to it, so that theirs do not count. HACL's want the BSD
-// names.
+// are system headers to it, so that theirs do not count, and are without their
+// assertions, as CPython itself is. HACL's want the BSD names.
 func (k linker) shimFlags() []string {
-	flags := append(strings.Fields("-std=c11 -O2 -Wall -Wextra -Werror -D_BSD_SOURCE -D_DEFAULT_SOURCE"), k.tools.emulated()...)
-	flags = append(flags, "-ffile-prefix-map="+string(k.root)+"=/build",
+	flags := append(strings.Fields("-std=c11 -O2 -DNDEBUG -Wall -Wextra -Werror -D_BSD_SOURCE -D_DEFAULT_SOURCE"), k.tools.emulated()...)
+	flags = append(flags, "-ffile-prefix-map="+string(k.root)+"=/build", "-ffile-prefix-map="+string(k.from)+"=/build",
 		"-I", k.root.path("abi"), "-I", k.root.path("pyruntime", "shim"))
 	for _, dir := range []string{"python", "python/internal", "hacl", "hacl/include"} {
 		flags = append(flags, "-isystem", filepath.Join(k.from.include(), filepath.FromSlash(dir)))

@@ -91,6 +91,9 @@ func pinCommand(out io.Writer) *cobra.Command {
 			fmt.Fprint(out, text)
 			return err
 		}
+		if len(changes) == 0 {
+			changes = []string{"every version is what Debian offers now"}
+		}
 		for _, line := range changes {
 			fmt.Fprintln(out, line)
 		}

@@ -24,6 +24,10 @@ type recipeDigests struct {
 	Pyruntime string `json:"pyruntime"`
 }
 
+// below and entry are the names of the cache entries.
+func (r recipeDigests) below() string { return entryName("cpython", r.CPython) }
+func (r recipeDigests) entry() string { return entryName("pyruntime", r.Pyruntime) }
+
 // artefact is one file; of python.wasm, as it is when decompressed.
 type artefact struct {
 	Bytes  int64  `json:"bytes"`

@@ -24,8 +24,7 @@ func (w workshop) buildRuntime(ctx context.Context, out string) error {
 	if err != nil {
 		return err
 	}
-	entry := entryName("pyruntime", recipe.Pyruntime)
-	if w.cache.has(entry) {
+	if entry := recipe.entry(); w.cache.has(entry) {
 		return w.deliver(entry, out)
 	}
 	unlock, err := w.cache.lock(ctx, w.say)
@@ -33,42 +32,65 @@ func (w workshop) buildRuntime(ctx context.Context, out string) error {
 		return err
 	}
 	defer unlock()
-	if !w.cache.has(entry) { // nobody made it while we waited
-		if err := w.makeRuntime(ctx, recipe, entry); err != nil {
+	if !w.cache.has(recipe.entry()) { // nobody made it while we waited
+		if recipe, err = w.makeRuntime(ctx, recipe); err != nil {
 			return err
 		}
 	}
-	return w.deliver(entry, out)
+	return w.deliver(recipe.entry(), out)
 }
 
-// makeRuntime fills the cache entry, and the one of CPython if need be. Call
-// it with the lock held.
-func (w workshop) makeRuntime(ctx context.Context, recipe recipeDigests, entry string) error {
+// makeRuntime fills the cache entry of the recipe, and the one of CPython if
+// need be. It returns the recipe it really followed: the shim may have been
+// edited while CPython was built. Call it with the lock held.
+func (w workshop) makeRuntime(ctx context.Context, recipe recipeDigests) (recipeDigests, error) {
 	if err := w.installTools(ctx, w.pins.Tools); err != nil {
-		return err
+		return recipe, err
 	}
-	var steps []step
-	below := entryName("cpython", recipe.CPython)
-	if !w.cache.has(below) {
-		work, err := w.cache.work(below)
-		if err != nil {
+	steps, err := w.cpythonSteps(recipe)
+	if err != nil {
+		return recipe, err
+	}
+	work, err := w.cache.work("pyruntime")
+	if err != nil {
+		return recipe, err
+	}
+	a := &assembly{shop: w, from: cpythonEntry(w.cache.path(recipe.below())), work: work, recipe: recipe}
+	err = w.runSteps(ctx, append(steps, a.steps()...))
+	return a.recipe, err
+}
+
+// cpythonSteps are the steps that fill the cache entry of CPython: none if it
+// is there.
+func (w workshop) cpythonSteps(recipe recipeDigests) ([]step, error) {
+	below := recipe.below()
+	if w.cache.has(below) {
+		w.cache.use(below)
+		return nil, nil
+	}
+	work, err := w.cache.work("cpython")
+	if err != nil {
+		return nil, err
+	}
+	commit := func(context.Context) error {
+		if err := w.unchanged(recipe.CPython, w.cpythonDigest); err != nil {
 			return err
 		}
-		l := w.openLayer(work)
-		steps = append(l.steps(), step{"cpython: commit to the cache", func(context.Context) error {
-			return w.cache.commit(below, string(l.entry()))
-		}})
+		return w.cache.commit(below, work)
 	}
-	work, err := w.cache.work(entry)
-	if err != nil {
+	return append(w.openLayer(work).steps(), step{"cpython: commit to the cache", commit}), nil
+}
+
+// unchanged checks that the recipe has the digest it had: otherwise what was
+// made of it would be kept under the wrong name.
+func (w workshop) unchanged(was string, digest func() (string, error)) error {
+	switch is, err := digest(); {
+	case err != nil:
 		return err
+	case is != was:
+		return errors.New("files of the recipe were changed while it was followed: run the build again")
 	}
-	a := assembly{shop: w, from: cpythonEntry(w.cache.path(below)), work: work, recipe: recipe}
-	steps = append(steps, a.steps()...)
-	if err := w.runSteps(ctx, steps); err != nil {
-		return err
-	}
-	return w.cache.commit(entry, a.kept())
+	return nil
 }
 
 // deliver copies the artefacts to out, and says so.
@@ -81,14 +103,15 @@ func (w workshop) deliver(entry, out string) error {
 			return fmt.Errorf("deliver the runtime: %w", err)
 		}
 	}
+	w.cache.use(entry)
 	fmt.Fprintf(w.say, "%s is up to date with %s\n", out, entry)
 	return nil
 }
 
 // assembly is the making of the cache entry with the artefacts, of a finished
-// CPython, the shim and wasgi's Python modules. It takes seconds. In the
-// entry's work folder, stdlib/ is the standard library as guests see it, and
-// keep/ is what becomes the entry.
+// CPython, the shim and wasgi's Python modules. It takes seconds. In its work
+// folder, stdlib/ is the standard library as guests see it, and keep/ is what
+// becomes the entry.
 type assembly struct {
 	shop   workshop
 	from   cpythonEntry
@@ -96,36 +119,56 @@ type assembly struct {
 	recipe recipeDigests
 }
 
-func (a assembly) kept(name ...string) string {
+func (a *assembly) kept(name ...string) string {
 	return filepath.Join(append([]string{a.work, "keep"}, name...)...)
 }
-func (a assembly) wasm() string   { return filepath.Join(a.work, "python.wasm") }
-func (a assembly) stdlib() string { return filepath.Join(a.work, "stdlib") }
+func (a *assembly) wasm() string   { return filepath.Join(a.work, "python.wasm") }
+func (a *assembly) stdlib() string { return filepath.Join(a.work, "stdlib") }
 
 // steps are all steps of the assembly, in order.
-func (a assembly) steps() []step {
+func (a *assembly) steps() []step {
 	return []step{
 		{"python.wasm: compile the shim, link", a.link},
 		{"python.wasm: compress", a.compress},
 		{"stdlib: stage", a.stage},
 		{"stdlib: compile", func(ctx context.Context) error { return a.shop.compileStdlib(ctx, a.from, a.stdlib()) }},
 		{"stdlib: zip", func(context.Context) error { return zipTree(a.kept("stdlib.zip"), a.stdlib()) }},
-		{"manifest", func(ctx context.Context) error { return a.shop.writeManifest(ctx, a.kept(), a.wasm(), a.recipe) }},
+		{"manifest, commit to the cache", a.commit},
 	}
 }
 
-func (a assembly) link(ctx context.Context) error {
+// link begins the assembly: from here on the recipe must not change.
+func (a *assembly) link(ctx context.Context) error {
+	if err := a.shop.unchanged(a.recipe.CPython, a.shop.cpythonDigest); err != nil {
+		return err
+	}
+	var err error
+	if a.recipe, err = a.shop.recipe(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(a.kept(), 0o755); err != nil {
 		return err
 	}
 	return a.shop.openLinker(a.from, a.work).link(ctx, a.work, a.wasm())
 }
 
-func (a assembly) compress(context.Context) error {
+// commit ends the assembly.
+func (a *assembly) commit(ctx context.Context) error {
+	if err := a.shop.writeManifest(ctx, a.kept(), a.wasm(), a.recipe); err != nil {
+		return err
+	}
+	digest := func() (string, error) { return a.shop.pyruntimeDigest(a.recipe.CPython) }
+	if err := a.shop.unchanged(a.recipe.Pyruntime, digest); err != nil {
+		return err
+	}
+	return a.shop.cache.commit(a.recipe.entry(), a.work)
+}
+
+func (a *assembly) compress(context.Context) error {
 	return compressFile(a.kept("python.wasm.zst"), a.wasm())
 }
 
-func (a assembly) stage(ctx context.Context) error {
+func (a *assembly) stage(ctx context.Context) error {
 	zones, err := a.shop.pins.debian("tzdata")
 	if err != nil {
 		return err

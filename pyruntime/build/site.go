@@ -29,6 +29,7 @@ func (w workshop) stageSite(ctx context.Context, sets []string, dir string) erro
 	if err := copyTree(dir, w.cache.path(entry), everything, nil); err != nil {
 		return fmt.Errorf("stage %s: %w", strings.Join(sets, ", "), err)
 	}
+	w.cache.use(entry)
 	fmt.Fprintf(w.say, "%s has %s, from %s\n", dir, strings.Join(sets, ", "), entry)
 	return nil
 }
@@ -53,7 +54,7 @@ func (w workshop) makeSite(ctx context.Context, entry string, members []packageP
 	if w.cache.has(entry) { // somebody made it while we waited
 		return nil
 	}
-	work, err := w.cache.work(entry)
+	work, err := w.cache.work("site")
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (w workshop) makeSite(ctx context.Context, entry string, members []packageP
 	if err != nil {
 		return err
 	}
-	return w.cache.commit(entry, kept)
+	return w.cache.commit(entry, work)
 }
 
 // unpackAll unpacks packages into one root, so that their links find each

@@ -28,8 +28,12 @@ type progress struct {
 	log  *logbook
 }
 
-// tailLines is how many lines of the log a failed step shows.
-const tailLines = 20
+// tailLines and tailWidth are how much of the log a failed step shows: lines,
+// and bytes of each.
+const (
+	tailLines = 20
+	tailWidth = 200
+)
 
 // run runs the steps in order and stops at the first that fails. The error is
 // a *stepError.
@@ -105,10 +109,20 @@ func (e *stepError) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s: %v", e.Step, e.Err)
 	for _, line := range e.Tail {
-		fmt.Fprintf(&text, "\n    %s", line)
+		fmt.Fprintf(&text, "\n    %s", shortened(line))
 	}
 	fmt.Fprintf(&text, "\nthe whole log is %s", e.Log)
 	return text.String()
+}
+
+// shortened cuts the middle out of a long line: compilers' commands begin and
+// end with what matters.
+func shortened(line string) string {
+	if len(line) <= tailWidth {
+		return line
+	}
+	half := tailWidth / 2
+	return strings.ToValidUTF8(line[:half]+" … "+line[len(line)-half:], "?")
 }
 
 func (e *stepError) Unwrap() error { return e.Err }
@@ -136,7 +150,7 @@ func openLog(path string) (*logbook, error) {
 func (l *logbook) explain(step string, err error) error {
 	e := &stepError{Step: step, Log: l.path, Err: err}
 	var failed *runError
-	if errors.As(err, &failed) {
+	if errors.As(err, &failed) && !failed.Stopped {
 		e.Tail = l.tail(tailLines)
 	}
 	return e

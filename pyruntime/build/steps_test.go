@@ -94,6 +94,28 @@ func TestFailedStepOfOursIsBrief(t *testing.T) {
 	}
 }
 
+func TestInterruptedStepIsBrief(t *testing.T) {
+	p := newProgress(t, io.Discard)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	err := p.run(ctx, []step{{"make", func(ctx context.Context) error {
+		cancel(errors.New("enough"))
+		return commander{log: p.log, env: buildEnv("/")}.run(ctx, "/", "sh", "-c", "echo noise; sleep 60")
+	}}})
+	if want := "make: run sh: enough\nthe whole log is " + p.log.path; err == nil || err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+}
+
+func TestLongLinesOfTheLogLoseTheirMiddle(t *testing.T) {
+	got := shortened("clang" + strings.Repeat("x", 1000) + "main.c")
+	if len(got) > tailWidth+10 || !strings.HasPrefix(got, "clang") || !strings.HasSuffix(got, "main.c") {
+		t.Errorf("got %q", got)
+	}
+	if line := strings.Repeat("x", tailWidth); shortened(line) != line {
+		t.Error("a line that fits was cut")
+	}
+}
+
 func TestStepLabelAndClock(t *testing.T) {
 	if got := stepLabel(7, 14, "cpython: make"); got != "[ 7/14] cpython: make" {
 		t.Errorf("label is %q", got)
