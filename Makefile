@@ -13,7 +13,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
 
 run: build apps ## serve the sample apps on LISTEN, 127.0.0.1:8080 if not given
-	bin/wasgi serve --listen $(LISTEN) --state bin/state bin/apps
+	bin/wasgi serve --index --listen $(LISTEN) --state bin/state bin/apps
 
 build: runtime ## build bin/wasgi, with Python inside
 	CGO_ENABLED=0 go build -trimpath -o bin/wasgi ./cmd/wasgi

@@ -44,17 +44,20 @@ const (
 type Outcome int32
 
 const (
-	OutcomeOK      Outcome = 0 // done
-	OutcomeRaised  Outcome = 1 // an exception ended it and was reported; the interpreter is sound
-	OutcomeExit    Outcome = 2 // the app asked the process to end
-	OutcomeBroken  Outcome = 3 // the shim cannot go on
-	OutcomeStopped Outcome = 4 // the host refused the body or the response
+	OutcomeOK     Outcome = 0 // done
+	OutcomeRaised Outcome = 1 // an exception ended it and was reported; the interpreter is sound
+	OutcomeExit   Outcome = 2 // the app asked the process to end
+	OutcomeBroken Outcome = 3 // the shim cannot go on
+	OutcomeMemory Outcome = 4 // memory ran out and nobody caught it
 )
 
 // Reusable tells whether a guest that came to o may be called again.
 func (o Outcome) Reusable() bool {
-	return o == OutcomeOK || o == OutcomeRaised || o == OutcomeStopped
+	return o == OutcomeOK || o == OutcomeRaised
 }
+
+// Enough is what a Response answers to a block after which it needs no further one.
+const Enough Error = 1
 
 // Error is what a function of the host answers a guest that must not go on as it
 // did. The zero value is success.
@@ -99,6 +102,9 @@ func (e Error) Error() string {
 		return "the app sent more body than its Content-Length says"
 	case ErrorBody:
 		return "the request's body is malformed or was cut short"
+	}
+	if e == Enough {
+		return "no more of the body is needed"
 	}
 	return "no error"
 }

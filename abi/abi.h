@@ -53,7 +53,7 @@ struct wasgi_pair {
 #define WASGI_OUTCOME_RAISED 1  /* an exception ended it; reported; the interpreter is sound */
 #define WASGI_OUTCOME_EXIT 2    /* the app asked the process to end: the instance is not used again */
 #define WASGI_OUTCOME_BROKEN 3  /* the shim cannot go on: the instance is not used again */
-#define WASGI_OUTCOME_STOPPED 4 /* the host refused the body or the response; the host knows why */
+#define WASGI_OUTCOME_MEMORY 4  /* memory ran out and nobody caught it: the instance is not used again */
 
 /* Names of settings. An "env", "path" or "arg" may stand more than once. */
 #define WASGI_SETTING_ENTRY "entry" /* "module:callable" or "module:factory()" */
@@ -70,6 +70,9 @@ struct wasgi_pair {
 #define WASGI_IMPORT_REPORT "report"                 /* (ptr, len): UTF-8 text of the exception that ended the call */
 #define WASGI_IMPORT_PBKDF2 "pbkdf2"                 /* (digest, password, len, salt, len, rounds, out, len) -> error */
 #define WASGI_IMPORT_SCRYPT "scrypt"                 /* (password, len, salt, len, n, r, p, out, len) -> error */
+
+/* What response_write answers where it took the block and needs no further one: HEAD. */
+#define WASGI_ENOUGH 1
 
 /* Errors of the host's functions, the guest's to turn into exceptions. */
 #define WASGI_ERROR_ORDER -1    /* not in this state: outside a request, a second start, a write before it */

@@ -111,6 +111,9 @@ func entryLen(b []byte) uint64 {
 	return pairHeader + uint64(binary.LittleEndian.Uint32(b)) + uint64(binary.LittleEndian.Uint32(b[4:]))
 }
 
+// Size returns the length of the entries, in bytes.
+func (v View) Size() int { return len(v.entries) }
+
 // Len returns the number of entries.
 func (v View) Len() int { return v.count }
 

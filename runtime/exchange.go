@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -25,7 +26,8 @@ type Response interface {
 	// It refuses what is outside the grammar with abi.ErrorInvalid.
 	Start(status []byte, headers abi.View) error
 	// Write takes one block. It may block while the client is slow to take it. After
-	// a last one, which may be empty, none follows.
+	// a last one, which may be empty, none follows. It returns abi.Enough where
+	// further blocks would be of no use: the app is then done without being at fault.
 	Write(block []byte, last bool) error
 }
 
@@ -81,8 +83,11 @@ func (x *exchange) ResponseStart(status []byte, headers abi.View) abi.Error {
 	if x.phase != phaseHead {
 		return abi.ErrorOrder
 	}
-	x.phase = phaseBody
-	return x.refuse(x.response.Start(status, headers))
+	err := x.response.Start(status, headers)
+	if err == nil {
+		x.phase = phaseBody
+	}
+	return x.refuse(err)
 }
 
 // ResponseWrite implements abi.Host.
@@ -108,10 +113,13 @@ func (x *exchange) refuse(err error) abi.Error {
 	if err == nil {
 		return 0
 	}
+	var told abi.Error
+	if err == abi.Enough {
+		return abi.Enough
+	}
 	if x.err == nil {
 		x.err = err
 	}
-	var told abi.Error
 	switch {
 	case errors.As(err, &told):
 		return told
@@ -123,7 +131,11 @@ func (x *exchange) refuse(err error) abi.Error {
 	return abi.ErrorGone
 }
 
+// mostReport is how much of an exception's text is kept, in bytes.
+const mostReport = 128 << 10
+
 // Report implements abi.Host.
 func (x *exchange) Report(text []byte) {
-	x.report = append(x.report[:0], text...)
+	text = text[:min(len(text), mostReport)]
+	x.report = append(x.report[:0], bytes.ToValidUTF8(text, []byte("\uFFFD"))...)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/wasi"
 )
 
@@ -84,8 +85,10 @@ func openCache(cfg ImageConfig) (wazero.CompilationCache, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := checkPrivate(cfg.CacheDir); err != nil {
-		return nil, err
+	for _, folder := range []string{cfg.CacheDir, dir} {
+		if err := checkPrivate(folder); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := os.Stat(compiledMark(cfg)); err != nil && cfg.Compiling != nil {
 		cfg.Compiling()
@@ -97,6 +100,15 @@ func openCache(cfg ImageConfig) (wazero.CompilationCache, error) {
 func compiledMark(cfg ImageConfig) string {
 	sum := sha256.Sum256(cfg.Wasm)
 	return filepath.Join(cfg.CacheDir, hex.EncodeToString(sum[:8]), "compiled")
+}
+
+// initialMemory returns what a guest's memory begins with.
+func (img *Image) initialMemory() quotas.Bytes {
+	m := img.compiled.ExportedMemories()["memory"]
+	if m == nil {
+		return 0
+	}
+	return quotas.Bytes(m.Min()) * quotas.PageSize
 }
 
 // Close frees the compiled code. No instance may be in use.

@@ -81,11 +81,16 @@ func (img *Image) NewInstance(ctx context.Context, spec Spec) (*Instance, error)
 	return i, nil
 }
 
-func (i *Instance) instantiate(ctx context.Context, img *Image, memory quotas.Bytes) (err error) {
+func (i *Instance) instantiate(ctx context.Context, img *Image, limit quotas.Bytes) error {
 	i.sandbox.SetContext(ctx)
-	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize")
-	if i.mod, err = img.runtime.InstantiateModule(quotas.WithMemory(i.ctx, memory), img.compiled, cfg); err != nil {
+	mem, err := quotas.NewMemory(img.initialMemory(), limit)
+	if err != nil {
 		return err
+	}
+	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize")
+	if i.mod, err = img.runtime.InstantiateModule(mem.Context(i.ctx), img.compiled, cfg); err != nil {
+		mem.Free()
+		return stopped(err)
 	}
 	i.guest, err = abi.NewGuest(i.ctx, i.mod)
 	return err
@@ -130,9 +135,10 @@ func (i *Instance) Serve(ctx context.Context, req *Request, resp Response) error
 	if i.exchange.err != nil {
 		err = i.exchange.err
 	}
-	i.stdout.flush()
-	i.stderr.flush()
 	i.exchange.end()
+	if errors.Is(err, ErrRaised) && ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrDeadline, err)
+	}
 	return err
 }
 
@@ -143,6 +149,7 @@ func (i *Instance) Report() string { return string(i.exchange.report) }
 // Main runs Python as python3 would be run with the words that settings hold, and
 // returns its exit code.
 func (i *Instance) Main(ctx context.Context, settings *abi.Pairs) (int, error) {
+	i.exchange.ctx = ctx
 	i.sandbox.SetContext(ctx)
 	code, err := i.guest.Main(i.ctx, settings)
 	i.condemned = true
@@ -160,18 +167,24 @@ func (i *Instance) Main(ctx context.Context, settings *abi.Pairs) (int, error) {
 // called again.
 func (i *Instance) call(ctx context.Context, f func() (abi.Outcome, error)) error {
 	i.exchange.report = i.exchange.report[:0]
+	i.exchange.ctx = ctx
 	i.sandbox.SetContext(ctx)
+	condemned := i.condemned
+	i.condemned = true // unless the call comes back
 	outcome, err := f()
+	i.stdout.flush()
+	i.stderr.flush()
 	if err != nil {
-		i.condemned = true
 		return stopped(err)
 	}
-	i.condemned = i.condemned || !outcome.Reusable()
+	i.condemned = condemned || !outcome.Reusable()
 	switch outcome {
 	case abi.OutcomeOK:
 		return nil
-	case abi.OutcomeRaised, abi.OutcomeStopped:
+	case abi.OutcomeRaised:
 		return ErrRaised
+	case abi.OutcomeMemory:
+		return ErrMemory
 	case abi.OutcomeExit:
 		return ErrExited
 	}

@@ -16,12 +16,15 @@ import (
 
 // What one call of a key derivation may cost. The rounds of PBKDF2 are cut into
 // turns, between which the request's deadline is seen; scrypt cannot be cut, so it
-// is bounded: by the memory OpenSSL allows by default, and by about half a second.
+// is bounded: by the memory OpenSSL allows by default, and to about a second,
+// of its mixing (n · r · p) and of the hashing before and after (r · p, salt, key).
 const (
-	roundsPerTurn = 10_000
-	mostKey       = 1 << 20
-	mostScryptMem = 32 << 20
-	mostScryptOps = 1 << 19 // n · r · p
+	roundsPerTurn  = 10_000
+	mostKey        = 1 << 20
+	mostScryptMem  = 32 << 20
+	mostScryptOps  = 1 << 20 // n · r · p
+	mostScryptWide = 1 << 12 // r · p
+	mostScryptText = 1 << 10 // of salt and key, each
 )
 
 func newHash(d abi.Digest) func() hash.Hash {
@@ -79,7 +82,8 @@ func (x *exchange) PBKDF2(d abi.Digest, password, salt []byte, rounds int, out [
 // Scrypt implements abi.Host.
 func (x *exchange) Scrypt(password, salt []byte, n, r, p int, out []byte) abi.Error {
 	if n < 2 || r < 1 || p < 1 || n > mostScryptMem || r > mostScryptMem || p > mostScryptMem ||
-		128*n*r > mostScryptMem || n*r*p > mostScryptOps || len(out) == 0 || len(out) > mostKey {
+		128*n*r > mostScryptMem || n*r*p > mostScryptOps || r*p > mostScryptWide ||
+		len(salt) > mostScryptText || len(out) == 0 || len(out) > mostScryptText {
 		return abi.ErrorInvalid
 	}
 	key, err := scrypt.Key(password, salt, n, r, p, len(out))

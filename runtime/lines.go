@@ -19,7 +19,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 {
 		line, rest, ended := bytes.Cut(p, []byte{'\n'})
-		if room := longestLine - len(l.partial); len(line) >= room {
+		if room := longestLine - len(l.partial); len(line) > room {
 			l.partial = append(l.partial, line[:room]...)
 			p = p[room:]
 			l.flush()

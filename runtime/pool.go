@@ -106,12 +106,12 @@ func (p *Pool) begin() {
 func (p *Pool) make() {
 	i, err := p.cfg.New(p.ctx)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.making--
 	if err == nil {
-		p.put(i)
+		p.keep(i)
 		return
 	}
+	defer p.mu.Unlock()
 	p.dropped()
 	if w := p.next(); w != nil {
 		w <- grant{err: err}
@@ -129,18 +129,28 @@ func (p *Pool) next() chan grant {
 	return w
 }
 
-// put hands a sound instance to who waits, or keeps it. The caller holds mu.
-func (p *Pool) put(i *Instance) {
+// keep hands a sound instance to who waits, or puts it with the idle ones; a closed
+// pool closes it. The caller holds mu; keep lets go of it.
+func (p *Pool) keep(i *Instance) {
 	if p.closed {
-		go i.Close()
-		p.dropped()
+		p.mu.Unlock()
+		p.discard(i)
 		return
 	}
+	defer p.mu.Unlock()
 	if w := p.next(); w != nil {
 		w <- grant{instance: i}
 		return
 	}
 	p.idle = append(p.idle, i)
+}
+
+// discard closes an instance and then counts it out.
+func (p *Pool) discard(i *Instance) {
+	i.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dropped()
 }
 
 // dropped counts an instance that is no more. The caller holds mu.
@@ -154,18 +164,15 @@ func (p *Pool) dropped() {
 // Release gives an instance back. One that is condemned, or has served its number of
 // requests, is closed, and another is made in its place before it is asked for.
 func (p *Pool) Release(i *Instance) {
-	worn := i.condemned || p.cfg.MaxRequests > 0 && i.served >= p.cfg.MaxRequests
-	if worn {
-		i.Close()
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !worn {
-		p.put(i)
+	if !i.condemned && (p.cfg.MaxRequests == 0 || i.served < p.cfg.MaxRequests) {
+		p.mu.Lock()
+		p.keep(i)
 		return
 	}
-	p.dropped()
-	if !p.closed {
+	p.discard(i)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed && p.open < p.cfg.Max {
 		p.begin()
 	}
 }
@@ -174,8 +181,8 @@ func (p *Pool) Release(i *Instance) {
 // is released. Who waits gets ErrClosed. It does not wait; Closed does.
 func (p *Pool) Close() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.closed {
+		p.mu.Unlock()
 		return
 	}
 	p.closed = true
@@ -183,13 +190,14 @@ func (p *Pool) Close() {
 	for w := p.next(); w != nil; w = p.next() {
 		w <- grant{err: ErrClosed}
 	}
-	for _, i := range p.idle {
-		i.Close()
-	}
-	p.open -= len(p.idle)
+	idle := p.idle
 	p.idle = nil
 	if p.open == 0 {
 		close(p.empty)
+	}
+	p.mu.Unlock()
+	for _, i := range idle {
+		p.discard(i)
 	}
 }
 

@@ -8,9 +8,12 @@ import (
 
 // checkPrivate refuses a folder whose content somebody else could have put there.
 func checkPrivate(dir string) error {
-	info, err := os.Stat(dir)
+	info, err := os.Lstat(dir)
 	if err != nil {
 		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is a %v, want a folder", dir, info.Mode().Type())
 	}
 	if info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("folder %s has mode %v, others can write to it: chmod go-w it", dir, info.Mode().Perm())

@@ -10,6 +10,8 @@ const (
 	ErrRaised Stop = "the app raised an exception"
 	// ErrExited: the app asked its process to end, with sys.exit or os._exit.
 	ErrExited Stop = "the app ended its process"
+	// ErrMemory: the app needed more memory than it may have, and did not catch that.
+	ErrMemory Stop = "the app ran out of memory"
 	// ErrFault: the guest trapped, called out of order, or could not go on.
 	ErrFault Stop = "the app's interpreter broke"
 	// ErrDeadline: the request's time was over.

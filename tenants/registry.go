@@ -119,6 +119,10 @@ func (r *Registry) change(t *Tenant, v *version) error {
 		v.close()
 		return fmt.Errorf("tenant %s was removed while its new version was loaded", t.Name)
 	}
+	if err := r.conflict(v.bundle); err != nil {
+		v.close()
+		return err
+	}
 	t.replace(v)
 	r.reroute()
 	return nil
@@ -134,11 +138,7 @@ func (r *Registry) Remove(name string) {
 	}
 	delete(r.tenants, name)
 	r.reroute()
-	done := t.close()
-	go func() {
-		<-done
-		t.files.close()
-	}()
+	t.close()
 }
 
 // reroute builds the routes anew. The caller holds mu.

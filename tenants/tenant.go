@@ -3,7 +3,9 @@ package tenants
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"wasgi/quotas"
@@ -17,10 +19,15 @@ type Tenant struct {
 	host    Host
 	files   *files
 	current atomic.Pointer[version]
+
+	mu       sync.Mutex
+	versions int           // that may still run
+	closed   bool          // no further version
+	gone     chan struct{} // closed when none runs any more, after close
 }
 
 func newTenant(h Host, b Bundle) (*Tenant, error) {
-	t := &Tenant{Name: b.Name, host: h}
+	t := &Tenant{Name: b.Name, host: h, gone: make(chan struct{})}
 	var err error
 	if t.files, err = h.openFiles(b.Name); err != nil {
 		return nil, err
@@ -55,9 +62,9 @@ func (t *Tenant) Serve(ctx context.Context, req *runtime.Request, resp runtime.R
 		return err
 	}
 	req.Instance = i.ID
+	defer v.pool.Release(i)
 	err = i.Serve(ctx, req, resp)
 	t.log(req.ID, "error", i.Report())
-	v.pool.Release(i)
 	return err
 }
 
@@ -74,12 +81,16 @@ func (t *Tenant) acquire(ctx context.Context) (*version, *runtime.Instance, erro
 	}
 }
 
+// longestLine is where a line of the log is cut, in bytes.
+const longestLine = 8 << 10
+
 // log writes what a guest printed or reported, line by line, to the tenant's log.
 func (t *Tenant) log(request, stream, text string) {
 	if text == "" {
 		return
 	}
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		line = strings.ToValidUTF8(line[:min(len(line), longestLine)], "\uFFFD")
 		t.host.Log.Info(line, "tenant", t.Name, "request", request, "stream", stream)
 	}
 }
@@ -89,9 +100,34 @@ func (t *Tenant) replace(v *version) {
 	t.current.Swap(v).close()
 }
 
-// close ends the tenant; the channel is closed when its last request is done.
+// close ends the tenant; the channel is closed when its last request, on whatever
+// version, is done.
 func (t *Tenant) close() <-chan struct{} {
-	v := t.current.Load()
-	v.close()
-	return v.pool.Closed()
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.current.Load().close()
+	return t.gone
+}
+
+// enter counts one more version, unless the tenant is closed.
+func (t *Tenant) enter() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return fmt.Errorf("tenant %s was removed", t.Name)
+	}
+	t.versions++
+	return nil
+}
+
+// leave counts out a version whose last request is done. The last of a closed tenant
+// closes its files.
+func (t *Tenant) leave() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.versions--; t.closed && t.versions == 0 {
+		t.files.close()
+		close(t.gone)
+	}
 }

@@ -35,6 +35,10 @@ func (t *Tenant) newVersion(b Bundle) (*version, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := t.enter(); err != nil {
+		root.Close()
+		return nil, err
+	}
 	v := &version{tenant: t, bundle: b, root: root}
 	v.pool = runtime.NewPool(runtime.PoolConfig{
 		Max:         b.Manifest.Quota.Instances,
@@ -134,5 +138,6 @@ func (v *version) close() {
 	go func() {
 		<-v.pool.Closed()
 		v.root.Close()
+		v.tenant.leave()
 	}()
 }

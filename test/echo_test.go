@@ -120,7 +120,7 @@ func environObjects(t *testing.T, server *testkit.Server) {
 			t.Errorf("%s is no str but %s", name, page.Others[name])
 		}
 	}
-	for _, name := range []string{"SERVER_PORT", "REMOTE_PORT", "wsgi.request_id"} {
+	for _, name := range []string{"SERVER_PORT", "REMOTE_PORT", "wasgi.request_id"} {
 		if page.Values[name] == "" {
 			t.Errorf("%s is missing", name)
 		}

@@ -19,8 +19,8 @@ func TestResponses(t *testing.T) {
 	server := testkit.Start(t, testkit.Options{Dir: testkit.StageAll(t,
 		testkit.App{Name: "responses"},
 		testkit.App{Name: "responses", As: "validated", Host: "validated.localhost", Validated: true})})
-	t.Run("bodies", func(t *testing.T) { responseBodies(t, server.Browser(t, responsesHost)) })
-	t.Run("bodies, validated", func(t *testing.T) { responseBodies(t, server.Browser(t, "validated.localhost")) })
+	t.Run("bodies", func(t *testing.T) { responseBodies(t, server.Browser(t, responsesHost), false) })
+	t.Run("bodies, validated", func(t *testing.T) { responseBodies(t, server.Browser(t, "validated.localhost"), true) })
 	t.Run("headers", func(t *testing.T) { responseHeaders(t, server.Browser(t, responsesHost)) })
 	t.Run("framing", func(t *testing.T) { responseFraming(t, server) })
 	t.Run("bare", func(t *testing.T) { responseBare(t, server) })
@@ -30,7 +30,8 @@ func TestResponses(t *testing.T) {
 	t.Run("close", func(t *testing.T) { responseClose(t, server) })
 }
 
-func responseBodies(t *testing.T, b *testkit.Browser) {
+// responseBodies leaves out what wsgiref.validate does not allow, though the PEP does.
+func responseBodies(t *testing.T, b *testkit.Browser, validated bool) {
 	for path, want := range map[string]string{
 		"/one-block":    "one block",
 		"/many-blocks":  "abcdef",
@@ -43,6 +44,9 @@ func responseBodies(t *testing.T, b *testkit.Browser) {
 		"/large":        strings.Repeat("x", 64*65536),
 		"/file-wrapper": strings.Repeat("file", 10000),
 	} {
+		if validated && path == "/late-start" {
+			continue
+		}
 		if got := b.Get(path); got.StatusCode != http.StatusOK || got.Text != want || got.Err != nil {
 			t.Errorf("%s: status %d, %d bytes %.100q, %v; want %d bytes %.100q", path, got.StatusCode, len(got.Text), got.Text, got.Err, len(want), want)
 		}

@@ -23,9 +23,7 @@ func (e *environment) check(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer free()
 	registry := tenants.NewRegistry(host)
-	defer registry.Close(ctx)
 	bad := 0
 	for _, dir := range dirs {
 		if err := checkBundle(ctx, registry, dir); err != nil {
@@ -34,6 +32,9 @@ func (e *environment) check(ctx context.Context, dir string) error {
 			continue
 		}
 		fmt.Fprintf(e.std.out, "ok    %s\n", filepath.Base(dir))
+	}
+	if registry.Close(ctx) == nil {
+		free()
 	}
 	if bad > 0 {
 		return fmt.Errorf("%d of %d bundles would not serve", bad, len(dirs))

@@ -78,7 +78,7 @@ site-packages and the site-packages of a virtual environment in it are on sys.pa
 }
 
 func serveCommand(e *environment) *cobra.Command {
-	opts := serveOptions{reload: true, index: true}
+	opts := serveOptions{reload: true}
 	c := &cobra.Command{
 		Use:   "serve [flags] DIR",
 		Short: "Serve every bundle under a folder",

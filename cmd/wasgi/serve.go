@@ -32,6 +32,7 @@ type serveOptions struct {
 
 func (o *serveOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on, HOST:PORT or unix:PATH")
+	c.Flags().BoolVar(&o.index, "index", false, "answer clients of this machine that ask for 127.0.0.1 or localhost with a list of the tenants")
 	c.Flags().BoolVar(&o.access, "access-log", true, "log a line per request")
 }
 
@@ -92,9 +93,9 @@ func (e *environment) serve(ctx context.Context, folder string, opts serveOption
 	if err != nil {
 		return err
 	}
-	defer free()
 	listener, err := listen(opts.listen)
 	if err != nil {
+		free()
 		return err
 	}
 	registry := tenants.NewRegistry(host)
@@ -105,6 +106,7 @@ func (e *environment) serve(ctx context.Context, folder string, opts serveOption
 	src := from(registry, log)
 	found, err := src.Find()
 	if err != nil {
+		free()
 		return err
 	}
 	server := front.New(cfg)
@@ -112,7 +114,9 @@ func (e *environment) serve(ctx context.Context, folder string, opts serveOption
 	go func() { served <- server.Serve(listener) }()
 	log.Info("listening", "address", opts.listen, "bundles", len(found), "state", host.State)
 	err = follow(ctx, src, found, opts.reload, served, log)
-	drain(server, registry, log)
+	if drain(server, registry, log) {
+		free()
+	}
 	return err
 }
 
@@ -144,16 +148,19 @@ func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool
 	}
 }
 
-// drain lets requests in flight finish.
-func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) {
+// drain lets requests in flight finish and tells whether all did: guests that still run
+// need the code that they run.
+func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
 		log.Warn("connections cut off", "error", err)
 	}
-	if err := registry.Close(ctx); err != nil {
+	err := registry.Close(ctx)
+	if err != nil {
 		log.Warn("requests cut off", "error", err)
 	}
+	return err == nil
 }
 
 // listen opens HOST:PORT or unix:PATH. A socket that nobody listens on any more is

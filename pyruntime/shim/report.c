@@ -28,16 +28,25 @@ static void report_plain(PyObject *exception)
 	host_report(name, (uint32_t)strlen(name));
 }
 
+/* An interpreter without memory is no use to the next request either. */
+static int outcome_of(PyObject *exception)
+{
+	if (PyErr_GivenExceptionMatches(exception, PyExc_MemoryError))
+		return WASGI_OUTCOME_MEMORY;
+	if (PyErr_GivenExceptionMatches(exception, PyExc_Exception))
+		return WASGI_OUTCOME_RAISED;
+	return WASGI_OUTCOME_EXIT;
+}
+
 int report_exception(void)
 {
 	PyObject *exception = PyErr_GetRaisedException();
 	PyObject *text;
-	int outcome = WASGI_OUTCOME_RAISED;
+	int outcome;
 
 	if (exception == NULL)
 		return WASGI_OUTCOME_BROKEN;
-	if (!PyErr_GivenExceptionMatches(exception, PyExc_Exception))
-		outcome = WASGI_OUTCOME_EXIT;
+	outcome = outcome_of(exception);
 	text = describe(exception);
 	if (text != NULL)
 		report_text(text);

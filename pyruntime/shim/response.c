@@ -13,6 +13,7 @@ struct response {
 	bool called; /* start_response was called, or tried */
 	bool ready;  /* status and headers stand */
 	bool sent;   /* the host has them */
+	bool enough; /* the host needs no further block */
 };
 
 static PyTypeObject *response_type;
@@ -251,6 +252,22 @@ static bool send_head(response *r)
 	                                       headers, len));
 }
 
+bool response_enough(const response *r)
+{
+	return r->enough;
+}
+
+static bool send_block(response *r, const char *bytes, Py_ssize_t len, bool last)
+{
+	int32_t answer;
+
+	if (r->enough)
+		return true;
+	answer = host_response_write(bytes, (uint32_t)len, last);
+	r->enough = answer == WASGI_ENOUGH;
+	return r->enough || host_agrees(answer);
+}
+
 bool response_block(response *r, PyObject *block, bool last)
 {
 	if (!PyBytes_Check(block)) {
@@ -260,13 +277,12 @@ bool response_block(response *r, PyObject *block, bool last)
 	}
 	if (PyBytes_GET_SIZE(block) == 0)
 		return true;
-	return send_head(r)
-		&& host_agrees(host_response_write(PyBytes_AS_STRING(block), (uint32_t)PyBytes_GET_SIZE(block), last));
+	return send_head(r) && send_block(r, PyBytes_AS_STRING(block), PyBytes_GET_SIZE(block), last);
 }
 
 bool response_end(response *r)
 {
-	return send_head(r) && host_agrees(host_response_write(NULL, 0, true));
+	return send_head(r) && send_block(r, NULL, 0, true);
 }
 
 static PyObject *response_write(PyObject *self, PyObject *block)
@@ -329,6 +345,6 @@ response *response_new(void)
 	r->serial = request_serial;
 	r->status = NULL;
 	memset(&r->headers, 0, sizeof r->headers);
-	r->called = r->ready = r->sent = false;
+	r->called = r->ready = r->sent = r->enough = false;
 	return r;
 }

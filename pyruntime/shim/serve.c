@@ -27,7 +27,7 @@ static bool send_blocks(response *r, PyObject *body)
 	blocks = PyObject_GetIter(body);
 	if (blocks == NULL)
 		return false;
-	while (ok && (block = PyIter_Next(blocks)) != NULL) {
+	while (ok && !response_enough(r) && (block = PyIter_Next(blocks)) != NULL) {
 		ok = response_block(r, block, count == 1);
 		Py_DECREF(block);
 	}

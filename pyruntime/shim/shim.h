@@ -67,6 +67,8 @@ bool response_ready(void);
 response *response_new(void);
 /* response_block sends one block of the iterable, the head before the first that is not empty. */
 bool response_block(response *r, PyObject *block, bool last);
+/* response_enough tells whether further blocks would be of no use. */
+bool response_enough(const response *r);
 /* response_end sends what is left at the iterable's end: at least the head. */
 bool response_end(response *r);
 

@@ -82,13 +82,13 @@ func (l *Log) end() {
 // picks all.
 type Match struct {
 	Tenant, Request, Stream string
-	Text                    string // part of the message or the error
+	Text                    string // part of the message, the error or the reason
 }
 
 func (m Match) fits(l Line) bool {
 	is := func(want, name string) bool { return want == "" || l.Text(name) == want }
 	return is(m.Tenant, "tenant") && is(m.Request, "request") && is(m.Stream, "stream") &&
-		(strings.Contains(l.Text("msg"), m.Text) || strings.Contains(l.Text("error"), m.Text))
+		(strings.Contains(l.Text("msg"), m.Text) || strings.Contains(l.Text("error"), m.Text) || strings.Contains(l.Text("reason"), m.Text))
 }
 
 // Mark is a place in a log.
@@ -148,7 +148,7 @@ func (l *Log) wait(t testing.TB, after Mark, fits func(Line) bool, what string) 
 // tracebacks.
 func (l *Log) dump(t testing.TB) {
 	t.Helper()
-	const most = 60
+	const most = 40
 	lines := slices.DeleteFunc(l.Find(0, Match{}), func(l Line) bool { return strings.HasPrefix(l.Text("msg"), " ") })
 	if cut := len(lines) - most; cut > 0 {
 		lines = lines[cut:]

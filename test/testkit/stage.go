@@ -90,7 +90,11 @@ func validate(t testing.TB, bundle string) {
 	if entry == nil {
 		t.Fatalf("testkit: %s/wasgi.toml has no entry", bundle)
 	}
-	Write(t, bundle, Files{"validated.py": fmt.Sprintf(
+	folder := "."
+	if path := regexp.MustCompile(`(?m)^path = \["(.+?)"`).FindStringSubmatch(string(text)); path != nil {
+		folder = path[1]
+	}
+	Write(t, bundle, Files{folder + "/validated.py": fmt.Sprintf(
 		"import %[1]s\nfrom wsgiref.validate import validator\n\napplication = validator(%[1]s.%[2]s)\n", entry[1], entry[2])})
 	EditManifest(t, bundle, `(?m)^entry = .*$`, `entry = "validated:application"`)
 }

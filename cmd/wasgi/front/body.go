@@ -30,6 +30,7 @@ func addBody(e *abi.Pairs, ctx *fasthttp.RequestCtx, most int64) (*requestBody, 
 	stream := ctx.Request.BodyStream()
 	switch {
 	case int64(length) > most:
+		unread(ctx.Conn(), true)
 		return nil, errTooLarge{}
 	case length == -1 && stream != nil, length > bodyAtHand:
 		return &requestBody{stream: stream, conn: ctx.Conn(), left: most}, nil
@@ -53,6 +54,8 @@ type requestBody struct {
 	conn   net.Conn
 	ctx    context.Context // tells the deadline
 	left   int64           // of what the server takes
+	err    error           // the first that is not the body's end
+	ended  bool            // the app has read all of it
 }
 
 // Read implements io.Reader.
@@ -69,9 +72,32 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	b.conn.SetReadDeadline(deadline)
 	n, err := b.stream.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, abi.ErrorLimit
+		n, err = 0, abi.ErrorLimit
+	} else {
+		err = b.reason(err)
 	}
-	return n, b.reason(err)
+	if b.ended = err == io.EOF; !b.ended && b.err == nil {
+		b.err = err
+	}
+	return n, err
+}
+
+// unread notes on a connection whether its client may be sending a body in vain.
+func unread(c net.Conn, is bool) {
+	if c, ok := c.(*conn); ok {
+		c.unread.Store(is)
+	}
+}
+
+// broken returns the error that left the connection in the middle of the body, after
+// which nothing on it can be understood.
+func (b *requestBody) broken() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
 }
 
 // reason tells the app why its body ends before its end.
@@ -107,6 +133,7 @@ func (b *requestBody) close() {
 		b.mu.Lock()
 	}
 	b.stream = nil
+	unread(b.conn, !b.ended)
 	b.conn.SetReadDeadline(time.Now().Add(readTimeout))
 	b.mu.Unlock()
 }

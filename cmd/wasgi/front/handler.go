@@ -51,13 +51,15 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tena
 	resp := newResponse(run, ctx, a, req, body)
 	go func() {
 		defer cancel()
+		var err error = errPanicked
+		defer func() { resp.finish(err) }()
 		defer s.caught(nil)
-		resp.finish(tenant.Serve(run, req, resp))
+		err = tenant.Serve(run, req, resp)
 	}()
 	switch err := resp.wait(); {
 	case err != nil:
 		s.refuse(ctx, a, failureOf(err))
-	case !ctx.Response.IsBodyStream(): // else when the stream is sent
+	case resp.stream == nil: // else when the stream is sent
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
 	}
 }
@@ -70,7 +72,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, a *access, f failure) {
 
 // unknown answers for a host that is nobody's: no guest runs.
 func (s *Server) unknown(ctx *fasthttp.RequestCtx, a *access, t target) {
-	if s.cfg.Index && isLoopback(t.host) {
+	if s.cfg.Index && isLoopback(t.host) && ctx.RemoteIP().IsLoopback() {
 		writeIndex(ctx, s.cfg.Registry.Tenants())
 		a.done(fasthttp.StatusOK, int64(len(ctx.Response.Body())), "")
 		return

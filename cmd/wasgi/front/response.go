@@ -3,6 +3,8 @@ package front
 import (
 	"bytes"
 	"context"
+	"io"
+	"net"
 	"strconv"
 	"sync"
 	"time"
@@ -11,6 +13,14 @@ import (
 
 	"wasgi/abi"
 	"wasgi/runtime"
+)
+
+// What an app may send as a head, and the longest body that is handed over whole
+// rather than streamed, in bytes.
+const (
+	mostHead    = 64 << 10
+	mostHeaders = 512
+	wholeBody   = 1 << 20
 )
 
 // response takes what the app answers, on the goroutine that runs the app, while the
@@ -81,6 +91,9 @@ func (r *response) Start(status []byte, headers abi.View) error {
 	defer r.mu.Unlock()
 	if r.ctx == nil {
 		return r.lost()
+	}
+	if len(status)+headers.Size() > mostHead || headers.Len() > mostHeaders {
+		return errHead
 	}
 	code, reason, ok := parseStatus(status)
 	if !ok {
@@ -171,6 +184,9 @@ func (r *response) Write(block []byte, last bool) error {
 	if r.over {
 		return r.afterEnd(block)
 	}
+	if !r.head {
+		return abi.ErrorOrder
+	}
 	block, tooLong := r.within(block)
 	r.sent += int64(len(block))
 	whole := last || r.sent == r.length || tooLong
@@ -184,7 +200,9 @@ func (r *response) Write(block []byte, last bool) error {
 // afterEnd answers a block that comes after the body was whole.
 func (r *response) afterEnd(block []byte) error {
 	switch {
-	case len(block) == 0 || r.bare:
+	case r.bare:
+		return abi.Enough
+	case len(block) == 0:
 		return nil
 	case r.length >= 0 && r.sent == r.length:
 		return abi.ErrorLength
@@ -205,13 +223,13 @@ func (r *response) take(block []byte, whole bool) error {
 	switch {
 	case r.bare:
 		r.takeBare(whole)
-		return nil
-	case r.stream == nil && whole && (r.length < 0 || r.sent == r.length):
+		return abi.Enough
+	case r.stream == nil && whole && len(block) <= wholeBody && (r.length < 0 || r.sent == r.length):
 		r.ctx.Response.SetBody(block)
 		r.end()
 		return nil
 	case r.stream == nil:
-		r.openStream()
+		r.openStream(whole)
 	}
 	r.mu.Unlock()
 	err := r.stream.write(block)
@@ -249,27 +267,50 @@ func (r *response) takeBare(whole bool) {
 	r.end()
 }
 
-// openStream makes the body a stream. HTTP/1.0 knows no chunks: there the connection's
-// end is the body's.
-func (r *response) openStream() {
+// openStream makes the body a stream. The caller holds mu.
+func (r *response) openStream(whole bool) {
 	size := int(r.length)
-	if r.length < 0 && !r.ctx.Request.Header.IsHTTP11() {
-		r.ctx.SetConnectionClose()
+	if r.length < 0 && whole {
+		size = int(r.sent)
 	}
 	r.stream = newStream(r.run, r.ctx.Conn(), r.streamClosed)
-	r.ctx.Response.ImmediateHeaderFlush = true
-	r.ctx.Response.SetBodyStream(r.stream, size)
+	if size < 0 && !r.ctx.Request.Header.IsHTTP11() {
+		r.hijack()
+	} else {
+		r.ctx.Response.ImmediateHeaderFlush = true
+		r.ctx.Response.SetBodyStream(r.stream, size)
+	}
 	r.goOn(nil)
 }
 
+// hijack sends a body of unknown length to a client of HTTP/1.0, which knows no chunks:
+// there the connection's end is the body's. RFC 9112, section 6.3.
+func (r *response) hijack() {
+	r.ctx.Response.Header.SetContentLength(-2) // fasthttp's word for just that
+	r.ctx.Response.SetConnectionClose()
+	head, body := bytes.Clone(r.ctx.Response.Header.Header()), r.stream
+	r.ctx.HijackSetNoResponse(true)
+	r.ctx.Hijack(func(c net.Conn) {
+		defer body.Close()
+		c.SetWriteDeadline(time.Now().Add(writeTimeout))
+		if _, err := c.Write(head); err == nil {
+			io.Copy(c, body) // an error ends the body early, as the client sees
+		}
+	})
+}
+
 // streamClosed runs on the connection's goroutine when the stream is sent, or lost.
-func (r *response) streamClosed(sent int64, err error) {
+func (r *response) streamClosed(sent int64, err error) error {
 	r.body.close()
+	if err == nil {
+		err = r.body.broken()
+	}
 	reason := ""
 	if err != nil {
 		reason = err.Error()
 	}
 	r.access.done(r.access.status, sent, reason)
+	return err
 }
 
 // finish is called when the app is done with the request. It is the last that touches

@@ -73,7 +73,7 @@ func New(cfg Config) *Server {
 }
 
 // Serve answers connections of l until Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(l) }
+func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l}) }
 
 // Shutdown stops listening, lets requests in flight finish and closes idle
 // connections; it waits until ctx is done.

@@ -20,6 +20,8 @@ type mistake string
 const (
 	errNoResponse mistake = "the app ended without a response"
 	errShort      mistake = "the app sent less body than its Content-Length says"
+	errHead       mistake = "the app's status and headers are larger than the server sends"
+	errPanicked   mistake = "the server failed"
 )
 
 func (m mistake) Error() string { return string(m) }

@@ -17,8 +17,8 @@ const streamAhead = 64 << 10
 // writer that is too far ahead waits for the reader, no longer than its request's time.
 type stream struct {
 	conn   net.Conn
-	closed func(sent int64, err error) // called once, by Close
-	stop   func() bool                 // ends the watch on the deadline
+	closed func(sent int64, err error) error // called once, by Close, which returns its error
+	stop   func() bool                       // ends the watch on the deadline
 
 	mu    sync.Mutex
 	moved sync.Cond // something below has changed
@@ -29,7 +29,7 @@ type stream struct {
 	gone  bool  // the reader is
 }
 
-func newStream(run context.Context, conn net.Conn, closed func(int64, error)) *stream {
+func newStream(run context.Context, conn net.Conn, closed func(int64, error) error) *stream {
 	s := &stream{conn: conn, closed: closed}
 	s.moved.L = &s.mu
 	s.stop = context.AfterFunc(run, func() {
@@ -41,21 +41,25 @@ func newStream(run context.Context, conn net.Conn, closed func(int64, error)) *s
 	return s
 }
 
-// write appends a copy of block once there is room for it.
+// write appends a copy of block, piece by piece as there is room for it.
 func (s *stream) write(block []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.ahead) >= streamAhead && !s.gone && !s.ended {
-		s.moved.Wait()
+	for len(block) > 0 {
+		for len(s.ahead) >= streamAhead && !s.gone && !s.ended {
+			s.moved.Wait()
+		}
+		switch {
+		case s.gone:
+			return runtime.ErrGone
+		case s.ended:
+			return runtime.ErrDeadline
+		}
+		n := min(len(block), streamAhead-len(s.ahead))
+		s.ahead = append(s.ahead, block[:n]...)
+		block = block[n:]
+		s.moved.Broadcast()
 	}
-	switch {
-	case s.gone:
-		return runtime.ErrGone
-	case s.ended:
-		return runtime.ErrDeadline
-	}
-	s.ahead = append(s.ahead, block...)
-	s.moved.Broadcast()
 	return nil
 }
 
@@ -104,8 +108,8 @@ func (s *stream) Close() error {
 	s.moved.Broadcast()
 	read := s.read
 	s.mu.Unlock()
-	if first {
-		s.closed(read, err)
+	if !first {
+		return nil
 	}
-	return nil
+	return s.closed(read, err)
 }

@@ -67,11 +67,17 @@ func canonicalHost(authority string) (string, bool) {
 		inner, ok = strings.CutSuffix(inner, "]")
 		return host, ok && net.ParseIP(inner) != nil
 	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	ok := len(host) <= 253 && !strings.ContainsFunc(host, func(r rune) bool {
-		return r != '.' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z')
-	})
-	return host, ok && !strings.Contains(host, "..") && !strings.HasPrefix(host, ".")
+	host = strings.TrimSuffix(host, ".")
+	if len(host) > 253 || strings.Contains(host, "..") || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") {
+		return "", false
+	}
+	for _, c := range []byte(host) {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && c != '.' && c != '-' && c != '_' {
+			return "", false
+		}
+	}
+	return strings.ToLower(host), true
 }
 
 // cutPort cuts at the colon before the port, if there is one.

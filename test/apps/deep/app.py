@@ -24,9 +24,17 @@ def function():
     return function()
 
 
-def function_unlimited():
+def unlimited(recurse):
+    limit = sys.getrecursionlimit()
     sys.setrecursionlimit(2**31 - 1)
-    return function()
+    try:
+        return recurse()
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def function_unlimited():
+    return unlimited(function)
 
 
 def json_dump():
@@ -152,6 +160,18 @@ def generators():
         yield from count(n + 1)
 
     return next(count(0))
+
+
+def generators_unlimited():
+    return unlimited(generators)
+
+
+def getattribute_unlimited():
+    return unlimited(getattribute)
+
+
+def sort_key_unlimited():
+    return unlimited(sort_key)
 
 
 def sort_key():

@@ -255,6 +255,14 @@ def balloon(environ, start_response):
         hoard.append(bytearray(1 << 20))
 
 
+kept = []
+
+
+def balloon_kept(environ, start_response):
+    while True:
+        kept.append(bytearray(1 << 20))
+
+
 def balloon_of_objects(environ, start_response):
     hoard = []
     while True:

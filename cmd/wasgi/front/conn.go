@@ -1,0 +1,43 @@
+package front
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// What is read of a body that nobody wants, after the response: a client that is still
+// sending would else lose the response with the connection. RFC 9112, section 9.6.
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 64 << 20
+)
+
+// listener hands out connections that close gently.
+type listener struct{ net.Listener }
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c}, nil
+}
+
+// conn is a client's connection.
+type conn struct {
+	net.Conn
+	unread atomic.Bool // the client may be sending a body that is not read
+}
+
+// Close closes the connection; where a body is under way, first the sending side only,
+// until the client has seen the response or the time is over.
+func (c *conn) Close() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if ok && c.unread.Load() && half.CloseWrite() == nil {
+		c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+		io.CopyN(io.Discard, c.Conn, lingerBytes) // whatever ends it, the connection goes
+	}
+	return c.Conn.Close()
+}
