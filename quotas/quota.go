@@ -12,11 +12,17 @@ type Quota struct {
 	Timeout     time.Duration // timeout: wall time of one request
 	Instances   int           // instances: requests at once
 	MaxRequests int           // max_requests: requests an instance serves before another takes its place
+	Data        Bytes         // data: what the tenant keeps in /data, for all its instances
+	Tmp         Bytes         // tmp: what one instance keeps in /tmp
+	LogRate     Bytes         // log_rate: what the tenant may log, per second
 }
 
 // Default returns the limits of a tenant that sets none.
 func Default() Quota {
-	return Quota{Memory: 128 * MiB, Timeout: 30 * time.Second, Instances: 4, MaxRequests: 10000}
+	return Quota{
+		Memory: 128 * MiB, Timeout: 30 * time.Second, Instances: 4, MaxRequests: 10000,
+		Data: 64 * MiB, Tmp: 16 * MiB, LogRate: 64 * KiB,
+	}
 }
 
 // Least and most of each limit: what Python needs to start, what wasm32 can address,
@@ -28,6 +34,10 @@ const (
 	mostTimeout  = 24 * time.Hour
 	mostInst     = 1024
 	mostRequests = 1 << 40
+	leastFiles   = 64 * KiB
+	mostFiles    = 1024 * GiB
+	leastLog     = 1 * KiB
+	mostLog      = 64 * MiB
 )
 
 // LimitError says which limit makes no sense.
@@ -52,6 +62,15 @@ func (q Quota) Validate() error {
 		return &LimitError{"instances", q.Instances, 1, mostInst}
 	case q.MaxRequests < 1 || q.MaxRequests > mostRequests:
 		return &LimitError{"max_requests", q.MaxRequests, 1, mostRequests}
+	case q.Data < leastFiles || q.Data > mostFiles:
+		return &LimitError{"data", q.Data, leastFiles, mostFiles}
+	case q.Tmp < leastFiles || q.Tmp > mostMemory:
+		return &LimitError{"tmp", q.Tmp, leastFiles, mostMemory}
+	case q.LogRate < leastLog || q.LogRate > mostLog:
+		return &LimitError{"log_rate", rate(q.LogRate), rate(leastLog), rate(mostLog)}
 	}
 	return nil
 }
+
+// rate writes an amount as one per second.
+func rate(b Bytes) string { return b.String() + "/s" }

@@ -50,10 +50,11 @@ type exchange struct {
 	phase    phase
 	report   []byte // what the guest reported
 	err      error  // the first refusal that ends the request
+	busy     busy   // how long the guest has run, in all its calls
 }
 
 func (x *exchange) begin(ctx context.Context, req *Request, resp Response) {
-	*x = exchange{ctx: ctx, request: req, response: resp, phase: phaseHead, report: x.report[:0]}
+	*x = exchange{ctx: ctx, request: req, response: resp, phase: phaseHead, report: x.report[:0], busy: x.busy}
 }
 
 func (x *exchange) end() {
@@ -68,10 +69,12 @@ func (x *exchange) InputRead(p []byte) (int, abi.Error) {
 	if x.request.Body == nil {
 		return 0, 0
 	}
-	n, err := x.request.Body.Read(p)
-	for n == 0 && err == nil {
-		n, err = x.request.Body.Read(p)
-	}
+	n, err := 0, error(nil)
+	x.busy.wait(func() {
+		for n == 0 && err == nil {
+			n, err = x.request.Body.Read(p)
+		}
+	})
 	if n > 0 || err == io.EOF {
 		return n, 0
 	}
@@ -104,7 +107,9 @@ func (x *exchange) ResponseWrite(block []byte, last bool) abi.Error {
 	if last {
 		x.phase = phaseDone
 	}
-	return x.refuse(x.response.Write(block, last))
+	var err error
+	x.busy.wait(func() { err = x.response.Write(block, last) })
+	return x.refuse(err)
 }
 
 // refuse keeps err as the reason the request fails for and returns what the guest

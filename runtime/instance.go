@@ -68,6 +68,9 @@ func (img *Image) NewInstance(ctx context.Context, spec Spec) (*Instance, error)
 		Stdout: spec.Stdio.Out,
 		Stderr: spec.Stdio.Err,
 		StdTTY: spec.Stdio.TTY,
+
+		CPUTime: i.exchange.busy.total,
+		Wait:    i.exchange.busy.wait,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("files of instance %s: %w", spec.ID, err)
@@ -137,7 +140,7 @@ func (i *Instance) Serve(ctx context.Context, req *Request, resp Response) error
 	}
 	i.exchange.end()
 	if errors.Is(err, ErrRaised) && ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", ErrDeadline, err)
+		return fmt.Errorf("%w: %w", Ended(ctx), err)
 	}
 	return err
 }
@@ -151,6 +154,7 @@ func (i *Instance) Report() string { return string(i.exchange.report) }
 func (i *Instance) Main(ctx context.Context, settings *abi.Pairs) (int, error) {
 	i.exchange.ctx = ctx
 	i.sandbox.SetContext(ctx)
+	i.exchange.busy.start()
 	code, err := i.guest.Main(i.ctx, settings)
 	i.condemned = true
 	var exit *sys.ExitError
@@ -171,7 +175,9 @@ func (i *Instance) call(ctx context.Context, f func() (abi.Outcome, error)) erro
 	i.sandbox.SetContext(ctx)
 	condemned := i.condemned
 	i.condemned = true // unless the call comes back
+	i.exchange.busy.start()
 	outcome, err := f()
+	i.exchange.busy.stop()
 	i.stdout.flush()
 	i.stderr.flush()
 	if err != nil {

@@ -62,7 +62,7 @@ func (x *exchange) PBKDF2(d abi.Digest, password, salt []byte, rounds int, out [
 		t = append(t[:0], u...)
 		for i := 1; i < rounds; i++ {
 			if i%roundsPerTurn == 0 && x.over() {
-				return x.refuse(ErrDeadline)
+				return x.refuse(Ended(x.ctx))
 			}
 			mac.Reset()
 			mac.Write(u)
@@ -73,7 +73,7 @@ func (x *exchange) PBKDF2(d abi.Digest, password, salt []byte, rounds int, out [
 		}
 		out = out[copy(out, t):]
 		if x.over() {
-			return x.refuse(ErrDeadline)
+			return x.refuse(Ended(x.ctx))
 		}
 	}
 	return 0

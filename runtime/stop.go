@@ -1,5 +1,7 @@
 package runtime
 
+import "context"
+
 // Stop is why a guest's call ended before it was done. Each is an error that
 // errors.Is finds, however it is wrapped.
 type Stop string
@@ -23,5 +25,14 @@ const (
 	// ErrClosed: the pool takes no more requests.
 	ErrClosed Stop = "the pool is closed"
 )
+
+// Ended returns the Stop that a request's context, which is done, stands for: ErrGone
+// where that is its cause, else ErrDeadline.
+func Ended(ctx context.Context) Stop {
+	if context.Cause(ctx) == ErrGone {
+		return ErrGone
+	}
+	return ErrDeadline
+}
 
 func (s Stop) Error() string { return string(s) }

@@ -15,7 +15,7 @@ import (
 // Exec runs Python on a command line inside the tenant's files and returns its exit
 // code. The tenant's environment and path hold as they do for its app.
 func (h Host) Exec(ctx context.Context, b Bundle, args []string, std runtime.Stdio) (int, error) {
-	files, err := h.openFiles(b.Name)
+	files, err := h.openFiles(b)
 	if err != nil {
 		return 0, err
 	}
@@ -28,7 +28,7 @@ func (h Host) Exec(ctx context.Context, b Bundle, args []string, std runtime.Std
 	i, err := h.Image.NewInstance(ctx, runtime.Spec{
 		ID:     b.Name + "-exec",
 		Memory: b.Manifest.Quota.Memory,
-		Mounts: files.mounts(h.Stdlib, wasi.ReadOnlyDir(root)),
+		Mounts: files.mounts(h.Stdlib, wasi.ReadOnlyDir(root), b.Manifest.Quota.Tmp),
 		Stdio:  std,
 	})
 	if err != nil {

@@ -24,11 +24,10 @@ type Host struct {
 	Log    *slog.Logger // of the server; a tenant's lines carry its name
 }
 
-// What a tenant's files may hold.
+// What a tenant's files may hold besides what its quota says: bytecode, and files and
+// folders at all.
 const (
-	tmpBytes    = 16 * quotas.MiB
 	tmpInodes   = 4096
-	dataBytes   = 64 * quotas.MiB
 	dataInodes  = 16384
 	cacheBytes  = 256 * quotas.MiB
 	cacheInodes = 65536
@@ -36,15 +35,15 @@ const (
 
 // files are a tenant's own: they outlive its versions and are shared by its instances.
 type files struct {
-	data, cache wasi.FS
+	data, cache *wasi.Data
 	roots       []*os.Root
 }
 
-// openFiles opens, and where needed makes, the folders of the tenant of that name.
-func (h Host) openFiles(tenant string) (*files, error) {
-	f := &files{}
+// openFiles opens, and where needed makes, the folders of the bundle's tenant.
+func (h Host) openFiles(b Bundle) (*files, error) {
+	f, tenant := &files{}, b.Name
 	var err error
-	if f.data, err = f.open(filepath.Join(h.State, tenant, "data"), dataBytes, dataInodes); err == nil {
+	if f.data, err = f.open(filepath.Join(h.State, tenant, "data"), b.Manifest.Quota.Data, dataInodes); err == nil {
 		f.cache, err = f.open(filepath.Join(h.State, tenant, "cache"), cacheBytes, cacheInodes)
 	}
 	if err != nil {
@@ -54,7 +53,7 @@ func (h Host) openFiles(tenant string) (*files, error) {
 	return f, nil
 }
 
-func (f *files) open(dir string, bytes quotas.Bytes, inodes int64) (wasi.FS, error) {
+func (f *files) open(dir string, bytes quotas.Bytes, inodes int64) (*wasi.Data, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -73,12 +72,12 @@ func (f *files) close() {
 }
 
 // mounts returns what one instance sees: a /tmp of its own, the rest shared.
-func (f *files) mounts(stdlib, app wasi.FS) []wasi.Mount {
+func (f *files) mounts(stdlib, app wasi.FS, tmp quotas.Bytes) []wasi.Mount {
 	return []wasi.Mount{
 		{Path: "/usr/lib/python3.13", FS: stdlib},
 		{Path: appDir, FS: app},
 		{Path: "/data", FS: f.data},
 		{Path: "/var/cache/python", FS: f.cache},
-		{Path: "/tmp", FS: wasi.NewTmp(wasi.Quota{Bytes: int64(tmpBytes), Inodes: tmpInodes})},
+		{Path: "/tmp", FS: wasi.NewTmp(wasi.Quota{Bytes: int64(tmp), Inodes: tmpInodes})},
 	}
 }

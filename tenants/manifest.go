@@ -60,6 +60,9 @@ func parseManifest(text string) (Manifest, error) {
 	limits.duration("timeout", &m.Quota.Timeout)
 	limits.integer("instances", &m.Quota.Instances)
 	limits.integer("max_requests", &m.Quota.MaxRequests)
+	limits.size("data", &m.Quota.Data)
+	limits.size("tmp", &m.Quota.Tmp)
+	limits.rate("log_rate", &m.Quota.LogRate)
 	limits.done()
 	file.done()
 	return m, err

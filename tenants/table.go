@@ -113,19 +113,25 @@ func (t *table) integer(key string, to *int) {
 }
 
 func (t *table) size(key string, to *quotas.Bytes) {
-	var text string
-	if _, ok := t.values[key]; !ok {
-		t.take(key)
+	t.bytes(key, "", `a size like "128MiB"`, to)
+}
+
+// rate takes an amount per second.
+func (t *table) rate(key string, to *quotas.Bytes) {
+	t.bytes(key, "/s", `an amount per second like "64KiB/s"`, to)
+}
+
+func (t *table) bytes(key, suffix, want string, to *quotas.Bytes) {
+	v, ok := t.take(key)
+	if !ok {
 		return
 	}
-	v := t.values[key]
-	if t.str(key, &text); text == "" {
-		t.complain(key, v, `a size like "128MiB"`)
+	text, is := v.(string)
+	amount, has := strings.CutSuffix(text, suffix)
+	n, err := quotas.ParseBytes(amount)
+	if !is || !has || err != nil {
+		t.complain(key, v, want)
 		return
-	}
-	n, err := quotas.ParseBytes(text)
-	if err != nil {
-		t.complain(key, text, `a size like "128MiB"`)
 	}
 	*to = n
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"wasgi/quotas"
 	"wasgi/runtime"
+	"wasgi/wasi"
 )
 
 // Tenant is one customer's app. It stays the same while its versions follow each
@@ -18,6 +18,7 @@ type Tenant struct {
 	Name    string
 	host    Host
 	files   *files
+	journal *journal
 	current atomic.Pointer[version]
 
 	mu       sync.Mutex
@@ -29,9 +30,10 @@ type Tenant struct {
 func newTenant(h Host, b Bundle) (*Tenant, error) {
 	t := &Tenant{Name: b.Name, host: h, gone: make(chan struct{})}
 	var err error
-	if t.files, err = h.openFiles(b.Name); err != nil {
+	if t.files, err = h.openFiles(b); err != nil {
 		return nil, err
 	}
+	t.journal = newJournal(h.Log, b.Name, b.Manifest.Quota.LogRate)
 	v, err := t.newVersion(b)
 	if err != nil {
 		t.files.close()
@@ -64,7 +66,7 @@ func (t *Tenant) Serve(ctx context.Context, req *runtime.Request, resp runtime.R
 	req.Instance = i.ID
 	defer v.pool.Release(i)
 	err = i.Serve(ctx, req, resp)
-	t.log(req.ID, "error", i.Report())
+	t.journal.write(req.ID, "error", i.Report())
 	return err
 }
 
@@ -81,22 +83,11 @@ func (t *Tenant) acquire(ctx context.Context) (*version, *runtime.Instance, erro
 	}
 }
 
-// longestLine is where a line of the log is cut, in bytes.
-const longestLine = 8 << 10
-
-// log writes what a guest printed or reported, line by line, to the tenant's log.
-func (t *Tenant) log(request, stream, text string) {
-	if text == "" {
-		return
-	}
-	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		line = strings.ToValidUTF8(line[:min(len(line), longestLine)], "\uFFFD")
-		t.host.Log.Info(line, "tenant", t.Name, "request", request, "stream", stream)
-	}
-}
-
 // replace puts a proven version in force; requests in flight finish on the old one.
 func (t *Tenant) replace(v *version) {
+	q := v.bundle.Manifest.Quota
+	t.files.data.SetQuota(wasi.Quota{Bytes: int64(q.Data), Inodes: dataInodes})
+	t.journal.setRate(q.LogRate)
 	t.current.Swap(v).close()
 }
 

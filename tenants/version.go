@@ -56,8 +56,8 @@ func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
 	i, err := v.tenant.host.Image.NewInstance(ctx, runtime.Spec{
 		ID:     v.tenant.Name + "-" + strconv.FormatInt(v.made.Add(1), 10),
 		Memory: v.bundle.Manifest.Quota.Memory,
-		Mounts: v.tenant.files.mounts(v.tenant.host.Stdlib, wasi.ReadOnlyDir(v.root)),
-		Log:    v.tenant.log,
+		Mounts: v.tenant.files.mounts(v.tenant.host.Stdlib, wasi.ReadOnlyDir(v.root), v.bundle.Manifest.Quota.Tmp),
+		Log:    v.tenant.journal.write,
 	})
 	if err != nil {
 		return nil, err

@@ -51,6 +51,13 @@ func LinkedDir(root *os.Root, q Quota) (*Data, error) {
 	return d, err
 }
 
+// SetQuota changes the quota. What is over a smaller one stays, and nothing is added.
+func (d *Data) SetQuota(q Quota) {
+	d.account.mu.Lock()
+	defer d.account.mu.Unlock()
+	d.quota = q
+}
+
 // Usage is what it holds now, files that are open but removed included.
 func (d *Data) Usage() Usage { return d.usage() }
 

@@ -107,7 +107,7 @@ func (b *requestBody) reason(err error) error {
 	case err == nil, err == io.EOF:
 		return err
 	case b.ctx.Err() != nil:
-		return runtime.ErrDeadline
+		return runtime.Ended(b.ctx)
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return runtime.ErrGone
 	}

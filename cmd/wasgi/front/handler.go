@@ -1,7 +1,6 @@
 package front
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
@@ -46,11 +45,11 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 // serve runs the app on a goroutine of its own and returns when the response's head
 // and whole body, or the stream that its body will come from, are in ctx.
 func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody) {
-	run, cancel := context.WithTimeout(context.Background(), tenant.Quota().Timeout)
+	run := newTerm(tenant.Quota().Timeout, ctx.Conn())
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
 	go func() {
-		defer cancel()
+		defer run.stop()
 		var err error = errPanicked
 		defer func() { resp.finish(err) }()
 		defer s.caught(nil)

@@ -69,7 +69,7 @@ func (r *response) wait() error {
 		return <-r.ready
 	}
 	r.body.close()
-	return runtime.ErrDeadline
+	return runtime.Ended(r.run)
 }
 
 // goOn lets the connection's goroutine go on. The caller holds mu.
@@ -118,7 +118,7 @@ func (r *response) Start(status []byte, headers abi.View) error {
 // lost is the reason why nobody waits for the response any more.
 func (r *response) lost() error {
 	if r.run.Err() != nil {
-		return runtime.ErrDeadline
+		return runtime.Ended(r.run)
 	}
 	return runtime.ErrGone
 }

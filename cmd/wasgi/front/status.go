@@ -31,6 +31,9 @@ type unreadable struct{ error }
 
 func (u unreadable) Unwrap() error { return u.error }
 
+// statusGone is for the log alone: nobody is there to get it. nginx has it too.
+const statusGone = 499
+
 // failure is a status of the server's own and the reason that is logged and told.
 type failure struct {
 	status int
@@ -55,7 +58,9 @@ func failureOf(err error) failure {
 		return failure{fasthttp.StatusGatewayTimeout, runtime.ErrDeadline.Error()}
 	case errors.Is(err, abi.ErrorLimit):
 		return failure{fasthttp.StatusRequestEntityTooLarge, errTooLarge{}.Error()}
-	case errors.Is(err, abi.ErrorBody), errors.Is(err, runtime.ErrGone):
+	case errors.Is(err, runtime.ErrGone):
+		return failure{statusGone, err.Error()}
+	case errors.Is(err, abi.ErrorBody):
 		return failure{fasthttp.StatusBadRequest, err.Error()}
 	}
 	return failure{fasthttp.StatusInternalServerError, err.Error()}

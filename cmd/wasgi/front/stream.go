@@ -33,7 +33,7 @@ func newStream(run context.Context, conn net.Conn, closed func(int64, error) err
 	s := &stream{conn: conn, closed: closed}
 	s.moved.L = &s.mu
 	s.stop = context.AfterFunc(run, func() {
-		time.AfterFunc(graceTimeout, func() { s.finish(runtime.ErrDeadline) })
+		time.AfterFunc(graceTimeout, func() { s.finish(runtime.Ended(run)) })
 		s.mu.Lock()
 		s.moved.Broadcast()
 		s.mu.Unlock()

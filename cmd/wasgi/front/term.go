@@ -1,0 +1,86 @@
+package front
+
+import (
+	"context"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"wasgi/runtime"
+)
+
+// look is how often a request in flight is looked after.
+const look = time.Second
+
+// term is the context of a request in flight. It is done at the request's deadline, with
+// context.DeadlineExceeded as its cause, or soon after its client has gone, with
+// runtime.ErrGone. One timer serves for both.
+type term struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	end    time.Time
+	conn   net.Conn
+
+	mu    sync.Mutex // held while timer is set
+	timer *time.Timer
+}
+
+func newTerm(timeout time.Duration, conn net.Conn) *term {
+	t := &term{end: time.Now().Add(timeout), conn: conn}
+	t.Context, t.cancel = context.WithCancelCause(context.Background())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.timer = time.AfterFunc(min(timeout, look), t.look)
+	return t
+}
+
+// Deadline implements context.Context.
+func (t *term) Deadline() (time.Time, bool) { return t.end, true }
+
+// stop frees what the term holds; it is done then.
+func (t *term) stop() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.timer.Stop()
+	t.cancel(context.Canceled)
+}
+
+func (t *term) look() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	left := time.Until(t.end)
+	switch {
+	case left <= 0:
+		t.cancel(context.DeadlineExceeded)
+	case hasGone(t.conn):
+		t.cancel(runtime.ErrGone)
+	default:
+		t.timer.Reset(min(left, look))
+	}
+}
+
+// hasGone tells whether the client has closed its side of the connection. One that
+// waits for an answer does not do that; proxies take it for the end as well.
+func hasGone(c net.Conn) bool {
+	if own, ok := c.(*conn); ok {
+		c = own.Conn
+	}
+	sys, ok := c.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sys.SyscallConn()
+	if err != nil {
+		return true
+	}
+	gone := false
+	err = raw.Control(func(fd uintptr) {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		n, err := unix.Poll(poll, 0)
+		gone = err == nil && n > 0
+	})
+	return gone || err != nil
+}
