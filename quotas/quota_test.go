@@ -92,6 +92,18 @@ func TestQuotaLimitsOnBothSides(t *testing.T) {
 		"negative requests":  {func(q *Quota) { q.MaxRequests = -1 }, "max_requests is -1, want"},
 		"the most requests":  {func(q *Quota) { q.MaxRequests = 1 << 40 }, ""},
 		"more requests":      {func(q *Quota) { q.MaxRequests = 1<<40 + 1 }, "max_requests is 1099511627777, want"},
+		"the least data":     {func(q *Quota) { q.Data = 64 * KiB }, ""},
+		"less data":          {func(q *Quota) { q.Data = 64*KiB - 1 }, "data is 65535B, want 64KiB to 1024GiB"},
+		"the most data":      {func(q *Quota) { q.Data = 1024 * GiB }, ""},
+		"more data":          {func(q *Quota) { q.Data = 1024*GiB + 1 }, "data is 1099511627777B, want"},
+		"the least tmp":      {func(q *Quota) { q.Tmp = 64 * KiB }, ""},
+		"less tmp":           {func(q *Quota) { q.Tmp = 64*KiB - 1 }, "tmp is 65535B, want 64KiB to 4194240KiB"},
+		"the most tmp":       {func(q *Quota) { q.Tmp = mostMemory }, ""},
+		"more tmp":           {func(q *Quota) { q.Tmp = mostMemory + 1 }, "tmp is 4294901761B, want"},
+		"the least of logs":  {func(q *Quota) { q.LogRate = KiB }, ""},
+		"less of logs":       {func(q *Quota) { q.LogRate = KiB - 1 }, "log_rate is 1023B/s, want 1KiB/s to 64MiB/s"},
+		"the most of logs":   {func(q *Quota) { q.LogRate = 64 * MiB }, ""},
+		"more of logs":       {func(q *Quota) { q.LogRate = 64*MiB + 1 }, "log_rate is 67108865B/s, want"},
 		"nothing at all":     {func(q *Quota) { *q = Quota{} }, "memory is 0B"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"time"
 )
 
 // appDir is where a guest sees its bundle.
@@ -19,10 +20,12 @@ type Bundle struct {
 	Dir      string // on the host, absolute
 	Manifest Manifest
 	Print    string // changes when any of its files does
+	Opened   time.Time
 }
 
 // OpenBundle reads the manifest of the bundle in dir. Errors name the file.
 func OpenBundle(dir string) (Bundle, error) {
+	opened := time.Now()
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return Bundle{}, err
@@ -40,12 +43,14 @@ func OpenBundle(dir string) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	return Bundle{Name: filepath.Base(dir), Dir: dir, Manifest: m, Print: print}, nil
+	return Bundle{Name: filepath.Base(dir), Dir: dir, Manifest: m, Print: print, Opened: opened}, nil
 }
 
-// fingerprint is a digest of the names, sizes and times of the files below dir.
+// fingerprint is a digest of the names, sizes and times of the files below dir, which
+// may be a link.
 func fingerprint(dir string) (string, error) {
 	sum := sha256.New()
+	dir += "/."
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -38,6 +38,9 @@ memory = "256MiB"
 timeout = "500ms"
 instances = 2
 max_requests = 7
+data = "1GiB"
+tmp = "1MiB"
+log_rate = "2KiB/s"
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +54,10 @@ max_requests = 7
 	if !maps.Equal(m.Env, map[string]string{"DEBUG": "0", "a.b": "ümlaut", "EMPTY": ""}) {
 		t.Errorf("got %q", m.Env)
 	}
-	if want := (quotas.Quota{Memory: 256 * quotas.MiB, Timeout: 500 * time.Millisecond, Instances: 2, MaxRequests: 7}); m.Quota != want {
+	want := quotas.Default()
+	want.Memory, want.Timeout, want.Instances, want.MaxRequests = 256*quotas.MiB, 500*time.Millisecond, 2, 7
+	want.Data, want.Tmp, want.LogRate = quotas.GiB, quotas.MiB, 2*quotas.KiB
+	if m.Quota != want {
 		t.Errorf("got %+v, want %+v", m.Quota, want)
 	}
 }
@@ -99,7 +105,7 @@ func TestParseManifestRefuses(t *testing.T) {
 
 		"unknown table":     {"[apps]\nentry = \"a:b\"", `apps = map[string]interface {}{"entry":"a:b"}: unknown key, known are app, env, limits`},
 		"unknown key":       {manifest(`entrypoint = "x"`, "", ""), `app.entrypoint = "x": unknown key, known are entry, hosts, prefix, path`},
-		"unknown limit":     {manifest("", "", `cpu = 1`), `limits.cpu = 1: unknown key, known are memory, timeout, instances, max_requests`},
+		"unknown limit":     {manifest("", "", `cpu = 1`), `limits.cpu = 1: unknown key, known are memory, timeout, instances, max_requests, data, tmp, log_rate`},
 		"a key at the top":  {"entry = \"a:b\"\n" + manifest("", "", ""), `entry = "a:b": unknown key, known are app, env, limits`},
 		"another case":      {manifest(`Prefix = "/"`, "", ""), `app.Prefix = "/": unknown key, known are entry, hosts, prefix, path`},
 		"a table in app":    {manifest("", "", "") + "[app.more]\nx = 1", `app.more = map[string]interface {}{"x":1}: unknown key, known are entry, hosts, prefix, path`},

@@ -60,6 +60,11 @@ func (r *Registry) Load(ctx context.Context, b Bundle) error {
 	if err != nil {
 		return err
 	}
+	t.loading.Lock()
+	defer t.loading.Unlock()
+	if t.current.Load().bundle.Opened.After(b.Opened) {
+		return nil // a later state of the bundle came in between
+	}
 	if v := t.current.Load(); v.bundle.Print == b.Print && v.failed.Load() == nil {
 		return v.prove(ctx)
 	}
@@ -128,17 +133,19 @@ func (r *Registry) change(t *Tenant, v *version) error {
 	return nil
 }
 
-// Remove ends the tenant of that name, if there is one; its requests in flight finish.
-func (r *Registry) Remove(name string) {
+// Remove ends the tenant of that name and tells whether there was one; its requests in
+// flight finish.
+func (r *Registry) Remove(name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.tenants[name]
 	if t == nil {
-		return
+		return false
 	}
 	delete(r.tenants, name)
 	r.reroute()
 	t.close()
+	return true
 }
 
 // reroute builds the routes anew. The caller holds mu.

@@ -30,8 +30,9 @@ func OpenApp(dir, entry string) (Bundle, error) {
 	if err := m.Validate(); err != nil {
 		return Bundle{}, err
 	}
+	opened := time.Now()
 	print, err := fingerprint(dir)
-	return Bundle{Name: filepath.Base(dir), Dir: dir, Manifest: m, Print: print}, err
+	return Bundle{Name: filepath.Base(dir), Dir: dir, Manifest: m, Print: print, Opened: opened}, err
 }
 
 // virtualEnvironment returns the site-packages of a virtual environment in dir.

@@ -20,6 +20,7 @@ type Tenant struct {
 	files   *files
 	journal *journal
 	current atomic.Pointer[version]
+	loading sync.Mutex // held while a version is loaded: one at a time
 
 	mu       sync.Mutex
 	versions int           // that may still run

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,7 @@ type version struct {
 	made   atomic.Int64           // instances made so far
 	loaded atomic.Bool            // an instance was made
 	failed atomic.Pointer[string] // why none can be
+	ended  sync.Once              // close
 }
 
 func (t *Tenant) newVersion(b Bundle) (*version, error) {
@@ -134,10 +136,12 @@ func (v *version) prove(ctx context.Context) error {
 
 // close ends the version once its last request is done; it does not wait for that.
 func (v *version) close() {
-	v.pool.Close()
-	go func() {
-		<-v.pool.Closed()
-		v.root.Close()
-		v.tenant.leave()
-	}()
+	v.ended.Do(func() {
+		v.pool.Close()
+		go func() {
+			<-v.pool.Closed()
+			v.root.Close()
+			v.tenant.leave()
+		}()
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -80,7 +81,7 @@ func (f Folder) Load(ctx context.Context, bundles []Bundle) {
 // open reads one bundle and routes to it if it is new.
 func (f Folder) open(name string) (Bundle, bool) {
 	b, err := OpenBundle(filepath.Join(f.Dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		f.remove(name)
 		return b, false
 	}
@@ -94,8 +95,9 @@ func (f Folder) open(name string) (Bundle, bool) {
 }
 
 func (f Folder) remove(name string) {
-	f.Registry.Remove(name)
-	f.Log.Info("tenant removed", "tenant", name)
+	if f.Registry.Remove(name) {
+		f.Log.Info("tenant removed", "tenant", name)
+	}
 }
 
 // load imports one app and logs what came of it.
@@ -117,6 +119,10 @@ func (f Folder) Watch(ctx context.Context) {
 	}
 	defer w.Close()
 	f.follow(w, f.Dir)
+	names, _ := f.names() // what cannot be listed was reported by Find
+	for _, name := range names {
+		f.follow(w, filepath.Join(f.Dir, name))
+	}
 	due := map[string]time.Time{} // bundle → when it has settled
 	tick := time.NewTicker(settle)
 	defer tick.Stop()
@@ -137,7 +143,7 @@ func (f Folder) Watch(ctx context.Context) {
 			for name, when := range due {
 				if now.After(when) {
 					delete(due, name)
-					f.changed(ctx, name)
+					go f.changed(ctx, name)
 				}
 			}
 		}
@@ -160,13 +166,14 @@ func (f Folder) changed(ctx context.Context, name string) {
 	}
 }
 
-// follow watches dir and the folders below it.
+// follow watches dir, which may be a link, and the folders below it.
 func (f Folder) follow(w *fsnotify.Watcher, dir string) {
+	dir += "/."
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil
 		}
-		if err := skipped(name, f.Dir, d); err != nil {
+		if err := skipped(name, dir, d); err != nil {
 			return err
 		}
 		return w.Add(name)

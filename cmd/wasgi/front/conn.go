@@ -31,6 +31,14 @@ type conn struct {
 	unread atomic.Bool // the client may be sending a body that is not read
 }
 
+// ReadFrom implements io.ReaderFrom: what a stream has goes out at once.
+func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	if to, ok := c.Conn.(io.ReaderFrom); ok {
+		return to.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{c.Conn}, r)
+}
+
 // Close closes the connection; where a body is under way, first the sending side only,
 // until the client has seen the response or the time is over.
 func (c *conn) Close() error {
