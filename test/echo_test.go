@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"wasgi/test/testkit"
@@ -61,6 +62,28 @@ func TestEnviron(t *testing.T) {
 	for _, host := range []string{echoHost, "validated.localhost"} {
 		t.Run("body of "+host, func(t *testing.T) { readBodies(t, server, host) })
 	}
+}
+
+// TestParallel sends many requests at once: each gets its own answer.
+func TestParallel(t *testing.T) {
+	t.Parallel()
+	server := testkit.Start(t, testkit.Options{Dir: testkit.StageAll(t, testkit.App{Name: "echo"}, testkit.App{Name: "hello"})})
+	var group sync.WaitGroup
+	for client := range 20 {
+		echo, hello := server.Browser(t, echoHost), server.Browser(t, helloHost)
+		group.Go(func() {
+			for n := range 20 {
+				word := fmt.Sprintf("client %d request %d ", client, n)
+				body := strings.Repeat(word, 1+n*100)
+				if got := readBody(t, echo, "/sizes?size=1000000", body, n%2 == 0); len(got) != 1 || got[0] != body {
+					t.Errorf("%q got %s", word, brief(got))
+				}
+				name := fmt.Sprintf("%d-%d", client, n)
+				hello.Get("/?name="+name).Want(t, http.StatusOK, "Hello, "+name+"!")
+			}
+		})
+	}
+	group.Wait()
 }
 
 // ask sends a request as it stands and returns what the app saw of it.

@@ -14,7 +14,7 @@ func TestHello(t *testing.T) {
 		testkit.App{Name: "hello"},
 		testkit.App{Name: "hello", As: "hello-validated", Host: "validated.localhost", Validated: true},
 	)
-	server := testkit.Start(t, testkit.Options{Dir: dir})
+	server := testkit.Start(t, testkit.Options{Dir: dir, Args: []string{"--index"}})
 	for _, host := range []string{"hello.localhost", "validated.localhost"} {
 		t.Run(host, func(t *testing.T) { helloPages(t, server.Browser(t, host)) })
 	}

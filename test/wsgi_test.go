@@ -193,7 +193,6 @@ func TestOutput(t *testing.T) {
 		{"no-newline", "stdout", "no newline at the end"},
 		{"long-line", "stdout", "long xxx"},
 		{"long-line", "stdout", "xxx line"},
-		{"many-lines", "stdout", "line 999"},
 	}
 	b := server.Browser(t, "output.localhost")
 	for _, test := range tests {
@@ -206,6 +205,7 @@ func TestOutput(t *testing.T) {
 	}
 	t.Run("surrogates to stdout", func(t *testing.T) { outputStrict(t, server) })
 	t.Run("forged", func(t *testing.T) { outputForged(t, server) })
+	t.Run("too many lines", func(t *testing.T) { outputTooMuch(t, server) })
 }
 
 // outputStrict prints what no UTF-8 can say. Python's own standard output raises then,
@@ -216,6 +216,16 @@ func outputStrict(t *testing.T, server *testkit.Server) {
 		t.Errorf("status %d, %q", got.StatusCode, got.Text)
 	}
 	b.Get("/to-stdout").Want(t, http.StatusOK, "written")
+}
+
+// outputTooMuch prints more than is logged of an app at once: the log tells so.
+func outputTooMuch(t *testing.T, server *testkit.Server) {
+	mark := server.Log.Mark()
+	server.Browser(t, "output.localhost").Get("/many-lines").Want(t, http.StatusOK, "written")
+	server.Log.Wait(t, mark, testkit.Match{Tenant: "output", Text: "dropped"})
+	if lines := server.Log.Find(mark, testkit.Match{Tenant: "output", Stream: "stdout"}); len(lines) > 5000 {
+		t.Errorf("the log has %d lines of 10000", len(lines))
+	}
 }
 
 // outputForged prints a line that looks like a record of the log's.

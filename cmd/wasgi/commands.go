@@ -45,7 +45,6 @@ func rootCommand(std streams) *cobra.Command {
 		Short:         "Serve Python web apps (WSGI), each in a WebAssembly sandbox of its own",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 	}
 	e := &environment{std: std}
 	flags := root.PersistentFlags()

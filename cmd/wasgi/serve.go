@@ -170,6 +170,9 @@ func listen(address string) (net.Listener, error) {
 	if !unix {
 		return net.Listen("tcp", address)
 	}
+	if path == "" {
+		return nil, fmt.Errorf("--listen is %q, want HOST:PORT or unix:PATH", address)
+	}
 	if conn, err := net.Dial("unix", path); err == nil {
 		conn.Close()
 		return nil, fmt.Errorf("listen unix %s: another server listens there", path)

@@ -33,7 +33,7 @@ func addBody(e *abi.Pairs, ctx *fasthttp.RequestCtx, most int64) (*requestBody, 
 		unread(ctx.Conn(), true)
 		return nil, errTooLarge{}
 	case length == -1 && stream != nil, length > bodyAtHand:
-		return &requestBody{stream: stream, conn: ctx.Conn(), left: most}, nil
+		return &requestBody{stream: stream, conn: ctx.Conn(), left: most, rest: length}, nil
 	case length > 0 && stream != nil:
 		if _, err := io.ReadFull(stream, e.Grow("wsgi.input", length)); err != nil {
 			return nil, err
@@ -55,7 +55,7 @@ type requestBody struct {
 	ctx    context.Context // tells the deadline
 	left   int64           // of what the server takes
 	err    error           // the first that is not the body's end
-	ended  bool            // the app has read all of it
+	rest   int             // bytes not read; -1 where they come in chunks, 0 at the end
 }
 
 // Read implements io.Reader.
@@ -71,22 +71,24 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	}
 	b.conn.SetReadDeadline(deadline)
 	n, err := b.stream.Read(p)
+	if b.rest > 0 {
+		b.rest -= n
+	}
+	switch {
+	case err == io.EOF && (b.rest > 0 || b.rest < 0 && cutOff(b.conn)):
+		err = io.ErrUnexpectedEOF // which fasthttp does not tell from a body's end
+	case err == io.EOF:
+		b.rest = 0
+	}
 	if b.left -= int64(n); b.left < 0 {
 		n, err = 0, abi.ErrorLimit
 	} else {
 		err = b.reason(err)
 	}
-	if b.ended = err == io.EOF; !b.ended && b.err == nil {
+	if err != io.EOF && b.err == nil {
 		b.err = err
 	}
 	return n, err
-}
-
-// unread notes on a connection whether its client may be sending a body in vain.
-func unread(c net.Conn, is bool) {
-	if c, ok := c.(*conn); ok {
-		c.unread.Store(is)
-	}
 }
 
 // broken returns the error that left the connection in the middle of the body, after
@@ -133,7 +135,18 @@ func (b *requestBody) close() {
 		b.mu.Lock()
 	}
 	b.stream = nil
-	unread(b.conn, !b.ended)
+	unread(b.conn, b.rest != 0)
 	b.conn.SetReadDeadline(time.Now().Add(readTimeout))
 	b.mu.Unlock()
+}
+
+// chunksLeft tells whether the rest of a chunked body would have to be read before the
+// connection could be used again.
+func (b *requestBody) chunksLeft() bool {
+	if b == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rest < 0
 }

@@ -29,6 +29,29 @@ func (l listener) Accept() (net.Conn, error) {
 type conn struct {
 	net.Conn
 	unread atomic.Bool // the client may be sending a body that is not read
+	ended  atomic.Bool // the client sends no more
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF {
+		c.ended.Store(true)
+	}
+	return n, err
+}
+
+// cutOff tells whether the client's last bytes have been read, and more was wanted.
+func cutOff(c net.Conn) bool {
+	own, ok := c.(*conn)
+	return ok && own.ended.Load()
+}
+
+// unread notes on a connection whether its client may be sending a body in vain.
+func unread(c net.Conn, is bool) {
+	if own, ok := c.(*conn); ok {
+		own.unread.Store(is)
+	}
 }
 
 // ReadFrom implements io.ReaderFrom: what a stream has goes out at once.

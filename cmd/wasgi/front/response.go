@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,8 +78,11 @@ func (r *response) goOn(err error) {
 	if r.ctx == nil {
 		return
 	}
-	r.ctx = nil
 	r.access.instance = r.req.Instance
+	if r.stream == nil && r.body.chunksLeft() {
+		r.ctx.SetConnectionClose()
+	}
+	r.ctx = nil
 	if r.stream == nil {
 		r.body.close()
 	}
@@ -137,13 +141,12 @@ func (r *response) addHeader(h *fasthttp.ResponseHeader, name, value []byte) boo
 	}
 	switch {
 	case isName(name, "Content-Length"):
-		n, err := strconv.ParseInt(string(value), 10, 63)
-		if err != nil || n < 0 || value[0] == '+' || r.length >= 0 && r.length != n {
+		n, err := strconv.ParseUint(string(value), 10, 63)
+		if err != nil || r.length >= 0 && r.length != int64(n) {
 			return false
 		}
-		r.length = n
-	case isName(name, "Connection"), isName(name, "Transfer-Encoding"), isName(name, "Upgrade"),
-		isName(name, "Keep-Alive"), isName(name, "Trailer"), isName(name, "TE"):
+		r.length = int64(n)
+	case isHopByHop(name):
 		return false
 	case isName(name, "Date"):
 		// The server's own stands.
@@ -151,6 +154,16 @@ func (r *response) addHeader(h *fasthttp.ResponseHeader, name, value []byte) boo
 		h.AddBytesKV(name, value)
 	}
 	return true
+}
+
+// isHopByHop tells whether a header is the connection's, RFC 9110, section 7.6.1.
+func isHopByHop(name []byte) bool {
+	switch strings.ToLower(string(name)) {
+	case "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
+		"te", "trailer", "trailers", "transfer-encoding", "upgrade":
+		return true
+	}
+	return false
 }
 
 func isName(name []byte, want string) bool {

@@ -56,6 +56,7 @@ func New(cfg Config) *Server {
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.malformed,
+		HeaderReceived:               s.headReceived,
 		Logger:                       connectionLog{cfg.Log},
 		Name:                         "wasgi",
 		ReadTimeout:                  readTimeout,
@@ -70,6 +71,14 @@ func New(cfg Config) *Server {
 		CloseOnShutdown:              true,
 	}
 	return s
+}
+
+// headReceived lets a body that is too large be refused before it has come.
+func (s *Server) headReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if int64(h.ContentLength()) > s.cfg.MaxBody {
+		return fasthttp.RequestConfig{MaxRequestBodySize: 1}
+	}
+	return fasthttp.RequestConfig{}
 }
 
 // Serve answers connections of l until Shutdown.

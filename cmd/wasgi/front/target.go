@@ -27,7 +27,9 @@ func parseTarget(ctx *fasthttp.RequestCtx) (target, error) {
 		if end < 0 {
 			end = len(rest)
 		}
-		t.authority, origin = rest[:end], rest[end:]
+		if t.authority, origin = rest[:end], rest[end:]; t.authority == "" {
+			return t, errors.New("the request target names no host")
+		}
 		if origin == "" || origin[0] == '?' {
 			origin = "/" + origin
 		}
@@ -77,7 +79,7 @@ func canonicalHost(authority string) (string, bool) {
 			return "", false
 		}
 	}
-	return strings.ToLower(host), true
+	return strings.ToLower(host), host != "" || authority == ""
 }
 
 // cutPort cuts at the colon before the port, if there is one.

@@ -142,7 +142,7 @@ def destructor():
             self.next = None
 
     chain = None
-    for _ in range(DEPTH):
+    for _ in range(DEPTH // 10):
         link = Link()
         link.next, chain = chain, link
     chain = None
@@ -188,7 +188,7 @@ def parse_xml():
 
 def exceptions():
     error = None
-    for _ in range(DEPTH):
+    for _ in range(DEPTH // 10):
         error, cause = ValueError(), error
         error.__cause__ = cause
     raise error

@@ -70,7 +70,7 @@ def long_line(errors):
 
 
 def many_lines(errors):
-    for n in range(1000):
+    for n in range(10_000):
         print("line", n)
 
 

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// command runs a command line in a folder of its own, without a Python runtime.
+func command(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(context.Background(), args, strings.NewReader(""), &o, &e)
+	return code, o.String(), e.String()
+}
+
+func TestMistakesOnTheCommandLine(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	bundle := filepath.Join(dir, "bundle")
+	wrong := filepath.Join(dir, "apps", "wrong")
+	for _, folder := range []string{bundle, wrong, filepath.Join(dir, "empty")} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, text := range map[string]string{
+		filepath.Join(bundle, "wasgi.toml"): "[app]\nentry = \"a:b\"\nhosts = [\"a\"]",
+		filepath.Join(wrong, "wasgi.toml"):  "[app]\nentry = 1",
+		filepath.Join(dir, "file"):          "",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown command":     {[]string{"server"}, `unknown command "server" for "wasgi"`},
+		"unknown flag":        {[]string{"serve", "--port", "80", "."}, "unknown flag: --port"},
+		"unknown short flag":  {[]string{"-x"}, "unknown shorthand flag: 'x' in -x"},
+		"a flag's value":      {[]string{"serve", "--access-log=maybe", "."}, `invalid argument "maybe" for "--access-log" flag`},
+		"a flag's end":        {[]string{"run", "a:b", "--listen"}, "flag needs an argument: --listen"},
+		"a flag of another":   {[]string{"check", "--listen", ":1", "."}, "unknown flag: --listen"},
+		"run what":            {[]string{"run"}, "accepts 1 arg(s), received 0"},
+		"run both":            {[]string{"run", "a:b", "c:d"}, "accepts 1 arg(s), received 2"},
+		"serve what":          {[]string{"serve"}, "accepts 1 arg(s), received 0"},
+		"check what":          {[]string{"check"}, "accepts 1 arg(s), received 0"},
+		"version of what":     {[]string{"version", "x"}, "unknown command"},
+		"no such folder":      {[]string{"serve", filepath.Join(dir, "nowhere")}, "nowhere: no such file or directory"},
+		"a file":              {[]string{"serve", filepath.Join(dir, "file")}, "file is no folder: want one that holds bundles"},
+		"a bundle":            {[]string{"serve", bundle}, "bundle is a bundle itself: want the folder that holds it, " + dir},
+		"a kind of log":       {[]string{"serve", "--log", "xml", filepath.Join(dir, "empty")}, `--log is "xml", want text, json or auto`},
+		"no entry":            {[]string{"run", "app"}, `app.entry = "app": want "module:callable" or "module:factory()"`},
+		"check an empty one":  {[]string{"check", filepath.Join(dir, "empty")}, "empty is no bundle and holds none: want a folder with a wasgi.toml"},
+		"check nothing":       {[]string{"check", filepath.Join(dir, "nowhere")}, "nowhere: no such file or directory"},
+		"exec nowhere":        {[]string{"exec", "--app", filepath.Join(dir, "nowhere"), "--", "-c", "1"}, "nowhere: no such file or directory"},
+		"exec a wrong bundle": {[]string{"exec", "--app", wrong, "--", "-c", "1"}, "wasgi.toml: app.entry = 1: want a string"},
+		"no runtime there":    {[]string{"version", "--pyruntime", filepath.Join(dir, "nowhere")}, "no such file or directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errs := command(t, test.args...)
+			if code != 1 || out != "" {
+				t.Errorf("exit code %d, output %q", code, out)
+			}
+			if !strings.HasPrefix(errs, "wasgi: ") || !strings.Contains(errs, test.want) || strings.Count(errs, "\n") != 1 {
+				t.Errorf("got %q, want one line with %q", errs, test.want)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for name, test := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"nothing":      {nil, []string{"Usage:", "run", "serve", "check", "exec", "version", "--pyruntime", "--state", "--log"}},
+		"--help":       {[]string{"--help"}, []string{"Usage:", "serve"}},
+		"help serve":   {[]string{"help", "serve"}, []string{"wasgi serve [flags] DIR", "--listen", "127.0.0.1:8080", "SIGHUP"}},
+		"run --help":   {[]string{"run", "--help"}, []string{"wasgi run [flags] MODULE:CALLABLE", "--reload"}},
+		"check --help": {[]string{"check", "--help"}, []string{"wasgi check DIR"}},
+		"exec --help":  {[]string{"exec", "--help"}, []string{"wasgi exec [--app DIR] -- -c CODE | -m MODULE | FILE [ARGS...]"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errs := command(t, test.args...)
+			if code != 0 || errs != "" {
+				t.Errorf("exit code %d, errors %q", code, errs)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q is not in\n%s", want, out)
+				}
+			}
+		})
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	if code, out, errs := command(t, "completion", "bash"); code != 0 || errs != "" || !strings.Contains(out, "wasgi") {
+		t.Errorf("exit code %d, %d bytes, errors %q", code, len(out), errs)
+	}
+}
+
+func TestListen(t *testing.T) {
+	l, err := listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := listen(l.Addr().String()); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("a port twice: %v", err)
+	}
+	for _, address := range []string{"", "nonsense", "127.0.0.1", "127.0.0.1:99999", "unix:"} {
+		if l, err := listen(address); err == nil && address != "" {
+			l.Close()
+			t.Errorf("listens on %q", address)
+		} else if err == nil {
+			l.Close()
+		}
+	}
+}
+
+func TestListenOnASocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	first, err := listen("unix:" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listen("unix:" + path); err == nil || !strings.Contains(err.Error(), "another server listens there") {
+		t.Errorf("a socket in use: %v", err)
+	}
+	first.(*net.UnixListener).SetUnlinkOnClose(false)
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := listen("unix:" + path)
+	if err != nil {
+		t.Fatalf("a socket left behind: %v", err)
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(path, []byte("data"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := listen("unix:" + path); err == nil {
+		t.Error("listens on a file")
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "data" {
+		t.Errorf("the file is %q, %v", text, err)
+	}
+}
+
+func TestStateFolder(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_STATE_HOME", "")
+	a, err := (&environment{}).stateFolder("/srv/apps")
+	if err != nil || !strings.HasPrefix(a, home+"/.local/state/wasgi/apps-") {
+		t.Errorf("got %q, %v", a, err)
+	}
+	if b, err := (&environment{}).stateFolder("/other/apps"); err != nil || a == b {
+		t.Errorf("two folders of one name share %q, %v", b, err)
+	}
+	t.Setenv("XDG_STATE_HOME", "/var/state")
+	if c, err := (&environment{}).stateFolder("/srv/apps"); err != nil || !strings.HasPrefix(c, "/var/state/wasgi/apps-") {
+		t.Errorf("got %q, %v", c, err)
+	}
+	if d, err := (&environment{state: "/x"}).stateFolder("/srv/apps"); err != nil || d != "/x" {
+		t.Errorf("got %q, %v", d, err)
+	}
+}
+
+func TestLogFormats(t *testing.T) {
+	for format, want := range map[string]string{"json": `{"time":`, "auto": `{"time":`, "text": "time="} {
+		var out bytes.Buffer
+		log, err := (&environment{std: streams{err: &out}, logFormat: format}).logger()
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Info("line\none", "key", "a\nlevel=ERROR")
+		log.Debug("more")
+		if !strings.HasPrefix(out.String(), want) || strings.Count(out.String(), "\n") != 1 {
+			t.Errorf("%s: %q", format, out.String())
+		}
+	}
+}
