@@ -275,7 +275,7 @@ func TestAnInstanceNobodyWaitsForAnyMoreIsKept(t *testing.T) {
 // Whoever is granted an instance in the moment of giving up passes it on.
 func TestAGrantToWhoGivesUpIsPassedOn(t *testing.T) {
 	w := newPool(t, PoolConfig{Max: 1}, nil)
-	for range 200 {
+	for range 50 {
 		a := w.acquire()
 		one, next := w.wait(), w.wait()
 		go one.cancel()
@@ -474,7 +474,7 @@ func TestPoolUnderPressure(t *testing.T) {
 }
 
 func TestPoolClosedUnderPressure(t *testing.T) {
-	for range 20 {
+	for range 10 {
 		w := newPool(t, PoolConfig{Max: 3}, nil)
 		var group sync.WaitGroup
 		for range 16 {

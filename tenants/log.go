@@ -55,7 +55,7 @@ func (j *journal) write(request, stream, text string) {
 		return
 	}
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
-		line = strings.ToValidUTF8(line[:min(len(line), longestLine)], "\uFFFD")
+		line = cut(line)
 		if j.admit(len(line)) {
 			j.log.Info(line, "tenant", j.tenant, "request", request, "stream", stream)
 		}
@@ -88,15 +88,24 @@ func (j *journal) tell() {
 	j.log.Warn(fmt.Sprintf("%d lines of %d bytes were dropped: over log_rate, %s/s", lines, bytes, limit), "tenant", j.tenant)
 }
 
+// mostLines is how many lines of an error are logged.
+const mostLines = 200
+
 // LogError writes an error that may hold a traceback: the first line as the record's
-// error, each further one as a record of its own, so that a person can read it.
+// error, each further one, of which there may be no end, as a record of its own, so
+// that a person can read it.
 func LogError(log *slog.Logger, message, tenant string, err error) {
-	first, rest, more := strings.Cut(strings.TrimSpace(err.Error()), "\n")
-	log.Error(message, "tenant", tenant, "error", first)
-	if !more {
-		return
+	lines := strings.SplitN(strings.TrimSpace(err.Error()), "\n", mostLines+1)
+	log.Error(message, "tenant", tenant, "error", cut(lines[0]))
+	for n, line := range lines[1:] {
+		if n == mostLines-1 {
+			line = fmt.Sprintf("… and %d lines more", strings.Count(line, "\n")+1)
+		}
+		log.Error(cut(line), "tenant", tenant)
 	}
-	for line := range strings.SplitSeq(rest, "\n") {
-		log.Error(line, "tenant", tenant)
-	}
+}
+
+// cut returns what of a line is logged.
+func cut(line string) string {
+	return strings.ToValidUTF8(line[:min(len(line), longestLine)], "\uFFFD")
 }

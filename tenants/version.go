@@ -30,7 +30,18 @@ type version struct {
 	loaded atomic.Bool            // an instance was made
 	failed atomic.Pointer[string] // why none can be
 	ended  sync.Once              // close
+	broken atomic.Pointer[setback]
 }
+
+// setback is an instance that could not be made though others were: no other is tried
+// for a while.
+type setback struct {
+	err   error
+	until time.Time
+}
+
+// retryAfter is how long a setback holds.
+const retryAfter = time.Second
 
 func (t *Tenant) newVersion(b Bundle) (*version, error) {
 	root, err := os.OpenRoot(b.Dir)
@@ -55,6 +66,9 @@ func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, startupTimeout)
 	defer cancel()
 	start := time.Now()
+	if b := v.broken.Load(); b != nil && start.Before(b.until) {
+		return nil, b.err
+	}
 	i, err := v.tenant.host.Image.NewInstance(ctx, runtime.Spec{
 		ID:     v.tenant.Name + "-" + strconv.FormatInt(v.made.Add(1), 10),
 		Memory: v.bundle.Manifest.Quota.Memory,
@@ -97,6 +111,7 @@ func (v *version) loadFailed(err error) error {
 		return v.notLoaded(text)
 	}
 	err = v.notLoaded(err.Error())
+	v.broken.Store(&setback{err, time.Now().Add(retryAfter)})
 	LogError(v.tenant.host.Log, "instance not made", v.tenant.Name, err)
 	return err
 }

@@ -58,6 +58,7 @@ func TestEnviron(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) { environHas(t, ask(t, server, test.request), test.want) })
 	}
 	t.Run("underscore", func(t *testing.T) { environUnderscore(t, server) })
+	t.Run("expect", func(t *testing.T) { bodyExpected(t, server) })
 	t.Run("objects", func(t *testing.T) { environObjects(t, server) })
 	for _, host := range []string{echoHost, "validated.localhost"} {
 		t.Run("body of "+host, func(t *testing.T) { readBodies(t, server, host) })
@@ -121,6 +122,22 @@ func environUnderscore(t *testing.T, server *testkit.Server) {
 	got := server.Raw(t, "GET / HTTP/1.1\r\nHost: echo.localhost\r\nX_A: forged\r\nConnection: close\r\n\r\n")
 	if strings.Contains(got, "forged") {
 		t.Errorf("the app saw the header X_A: %q", got)
+	}
+}
+
+// bodyExpected asks before it sends a body: it is told to go on, if the app reads it.
+func bodyExpected(t *testing.T, server *testkit.Server) {
+	for _, size := range []int{5, 100_000} {
+		body := strings.Repeat("x", size)
+		c := server.Dial(t)
+		c.Say(fmt.Sprintf("POST /read HTTP/1.1\r\nHost: %s\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", echoHost, size))
+		if got, err := c.Hear(http.MethodPost); err != nil || got.StatusCode != http.StatusContinue {
+			t.Fatalf("the first answer is %v, %v; want 100", got.Response, err)
+		}
+		c.Say(body)
+		if got, err := c.Hear(http.MethodPost); err != nil || got.StatusCode != http.StatusOK || !strings.Contains(got.Text, body) {
+			t.Errorf("the answer is %v, %v", got.Response, err)
+		}
 	}
 }
 

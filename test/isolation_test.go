@@ -166,10 +166,22 @@ func isolationEnvironment(t *testing.T, b *testkit.Browser) {
 			t.Errorf("the guest sees %s: %s", of, got.Result)
 		}
 	}
-	if got := attempt(t, b, "import os\nresult = [fd for fd in range(64) if not __import__('contextlib').suppress(OSError).__exit__(None, None, None) and fd > 2 and os.path.exists(f'/dev/fd/{fd}')]"); got.Result != "[]" {
-		t.Errorf("the guest has open files: %+v", got)
+	if got := attempt(t, b, readDescriptors); got.Result != "[]" {
+		t.Errorf("the guest reads from open files: %+v", got)
 	}
 }
+
+// readDescriptors reads from every descriptor but the standard streams.
+const readDescriptors = `
+import os
+
+result = []
+for fd in range(3, 256):
+    try:
+        result.append((fd, os.read(fd, 10)))
+    except OSError:
+        pass
+`
 
 // isolationFolders uses what the tenant may write, and looks for the neighbour's.
 func isolationFolders(t *testing.T, b, neighbour *testkit.Browser) {

@@ -111,6 +111,7 @@ func responseBare(t *testing.T, server *testkit.Server) {
 		{"HEAD", "/many-blocks", 200, ""},
 		{"HEAD", "/large", 200, ""},
 		{"HEAD", "/short-length", 200, "5"},
+		{"HEAD", "/endless", 200, ""},
 		{"GET", "/no-content", 204, ""},
 		{"GET", "/not-modified", 304, ""},
 		{"HEAD", "/no-content", 204, ""},

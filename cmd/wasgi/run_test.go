@@ -41,7 +41,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		args []string
 		want string
 	}{
-		"unknown command":     {[]string{"server"}, `unknown command "server" for "wasgi"`},
+		"unknown command":     {[]string{"deploy"}, `unknown command "deploy" for "wasgi"`},
 		"unknown flag":        {[]string{"serve", "--port", "80", "."}, "unknown flag: --port"},
 		"unknown short flag":  {[]string{"-x"}, "unknown shorthand flag: 'x' in -x"},
 		"a flag's value":      {[]string{"serve", "--access-log=maybe", "."}, `invalid argument "maybe" for "--access-log" flag`},
@@ -61,7 +61,7 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"check nothing":       {[]string{"check", filepath.Join(dir, "nowhere")}, "nowhere: no such file or directory"},
 		"exec nowhere":        {[]string{"exec", "--app", filepath.Join(dir, "nowhere"), "--", "-c", "1"}, "nowhere: no such file or directory"},
 		"exec a wrong bundle": {[]string{"exec", "--app", wrong, "--", "-c", "1"}, "wasgi.toml: app.entry = 1: want a string"},
-		"no runtime there":    {[]string{"version", "--pyruntime", filepath.Join(dir, "nowhere")}, "no such file or directory"},
+		"no runtime there":    {[]string{"version", "--pyruntime", filepath.Join(dir, "nowhere")}, "nowhere has no Python runtime (no python.wasm.zst): build it with \"make build\", or name its folder with --pyruntime"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, errs := command(t, test.args...)
@@ -117,11 +117,9 @@ func TestListen(t *testing.T) {
 		t.Errorf("a port twice: %v", err)
 	}
 	for _, address := range []string{"", "nonsense", "127.0.0.1", "127.0.0.1:99999", "unix:"} {
-		if l, err := listen(address); err == nil && address != "" {
+		if l, err := listen(address); err == nil {
 			l.Close()
-			t.Errorf("listens on %q", address)
-		} else if err == nil {
-			l.Close()
+			t.Errorf("listens on %q, as %v", address, l.Addr())
 		}
 	}
 }

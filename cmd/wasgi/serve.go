@@ -112,7 +112,7 @@ func (e *environment) serve(ctx context.Context, folder string, opts serveOption
 	server := front.New(cfg)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	log.Info("listening", "address", opts.listen, "bundles", len(found), "state", host.State)
+	log.Info("listening", "address", listener.Addr().String(), "bundles", len(found), "state", host.State)
 	err = follow(ctx, src, found, opts.reload, served, log)
 	if drain(server, registry, log) {
 		free()
@@ -167,10 +167,10 @@ func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) b
 // replaced.
 func listen(address string) (net.Listener, error) {
 	path, unix := strings.CutPrefix(address, "unix:")
-	if !unix {
+	if !unix && address != "" {
 		return net.Listen("tcp", address)
 	}
-	if path == "" {
+	if path == "" || !unix {
 		return nil, fmt.Errorf("--listen is %q, want HOST:PORT or unix:PATH", address)
 	}
 	if conn, err := net.Dial("unix", path); err == nil {

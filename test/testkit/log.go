@@ -15,7 +15,7 @@ import (
 
 // patience is how long a test waits for what must come: long enough for a machine that
 // is busy with other work.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // Line is a record of a server's log. A line that is no record has only "msg".
 type Line map[string]any

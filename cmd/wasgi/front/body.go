@@ -30,7 +30,6 @@ func addBody(e *abi.Pairs, ctx *fasthttp.RequestCtx, most int64) (*requestBody, 
 	stream := ctx.Request.BodyStream()
 	switch {
 	case int64(length) > most:
-		unread(ctx.Conn(), true)
 		return nil, errTooLarge{}
 	case length == -1 && stream != nil, length > bodyAtHand:
 		return &requestBody{stream: stream, conn: ctx.Conn(), left: most, rest: length}, nil
@@ -38,10 +37,12 @@ func addBody(e *abi.Pairs, ctx *fasthttp.RequestCtx, most int64) (*requestBody, 
 		if _, err := io.ReadFull(stream, e.Grow("wsgi.input", length)); err != nil {
 			return nil, err
 		}
+		unread(ctx.Conn(), false)
 	case length > 0:
 		copy(e.Grow("wsgi.input", length), ctx.Request.Body())
 	default:
 		e.Add("wsgi.input", "")
+		unread(ctx.Conn(), false)
 	}
 	return nil, nil
 }
@@ -56,6 +57,7 @@ type requestBody struct {
 	left   int64           // of what the server takes
 	err    error           // the first that is not the body's end
 	rest   int             // bytes not read; -1 where they come in chunks, 0 at the end
+	gate   <-chan struct{} // nil, or closed when stream may be read again
 }
 
 // Read implements io.Reader.
@@ -64,6 +66,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	if b.stream == nil {
 		return 0, runtime.ErrGone
+	}
+	if b.gate != nil {
+		<-b.gate
 	}
 	deadline := time.Now().Add(readTimeout)
 	if end, ok := b.ctx.Deadline(); ok && end.Before(deadline) {
@@ -89,6 +94,17 @@ func (b *requestBody) Read(p []byte) (int, error) {
 		b.err = err
 	}
 	return n, err
+}
+
+// waitFor holds further reads until gate is closed: once its handler has returned,
+// fasthttp looks at the state of the body's stream before it sends a response's.
+func (b *requestBody) waitFor(gate <-chan struct{}) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gate = gate
 }
 
 // broken returns the error that left the connection in the middle of the body, after

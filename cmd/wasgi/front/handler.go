@@ -16,7 +16,7 @@ import (
 // writes the response after it has returned.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	defer s.caught(ctx)
-	unread(ctx.Conn(), false)
+	unread(ctx.Conn(), ctx.Request.IsBodyStream())
 	a := &access{start: time.Now(), id: fmt.Sprintf("%016x", rand.Uint64()), log: s.cfg.Access}
 	a.request(ctx)
 	t, err := parseTarget(ctx)

@@ -287,6 +287,7 @@ func (r *response) openStream(whole bool) {
 		size = int(r.sent)
 	}
 	r.stream = newStream(r.run, r.ctx.Conn(), r.streamClosed)
+	r.body.waitFor(r.stream.begun)
 	if size < 0 && !r.ctx.Request.Header.IsHTTP11() {
 		r.hijack()
 	} else {

@@ -19,6 +19,8 @@ type stream struct {
 	conn   net.Conn
 	closed func(sent int64, err error) error // called once, by Close, which returns its error
 	stop   func() bool                       // ends the watch on the deadline
+	begun  chan struct{}                     // closed when the connection turns to the stream
+	turn   sync.Once
 
 	mu    sync.Mutex
 	moved sync.Cond // something below has changed
@@ -30,7 +32,7 @@ type stream struct {
 }
 
 func newStream(run context.Context, conn net.Conn, closed func(int64, error) error) *stream {
-	s := &stream{conn: conn, closed: closed}
+	s := &stream{conn: conn, closed: closed, begun: make(chan struct{})}
 	s.moved.L = &s.mu
 	s.stop = context.AfterFunc(run, func() {
 		time.AfterFunc(graceTimeout, func() { s.finish(runtime.Ended(run)) })
@@ -76,6 +78,7 @@ func (s *stream) finish(err error) {
 // Read implements io.Reader for the connection. Between two reads the client has
 // writeTimeout to take what it was sent.
 func (s *stream) Read(p []byte) (int, error) {
+	s.turn.Do(func() { close(s.begun) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.ahead) == 0 && !s.ended {
@@ -97,6 +100,7 @@ func (s *stream) Read(p []byte) (int, error) {
 
 // Close implements io.Closer: the connection has sent the body, or given up.
 func (s *stream) Close() error {
+	s.turn.Do(func() { close(s.begun) })
 	s.stop()
 	s.mu.Lock()
 	first := !s.gone

@@ -175,6 +175,12 @@ def close_gone(environ, start_response):
     return Closing((b"x" * 65536 for _ in range(10_000)), "close-gone")
 
 
+def endless(environ, start_response):
+    start_response("200 OK", PLAIN)
+    while True:
+        yield b"tick\n"
+
+
 def show_closed(environ, start_response):
     start_response("200 OK", PLAIN)
     return [",".join(closed).encode()]
