@@ -173,7 +173,7 @@ func (g *guest) plausible(rnd *rand.Rand, name string, stack []uint64, i int) {
 		stack[i] = uint64(allRights) & (rnd.Uint64() | rnd.Uint64())
 	case "oflags", "fdflags", "iovs_len", "nsubscriptions":
 		stack[i] = uint64(rnd.IntN(8))
-	case "whence":
+	case "whence", "type":
 		stack[i] = uint64(rnd.IntN(3))
 	case "dirflags", "flags", "old_flags":
 		stack[i] = uint64(rnd.IntN(2))
@@ -194,7 +194,7 @@ func TestHostileCalls(t *testing.T) {
 	cancel() // no call waits
 	g.box.SetContext(ctx)
 	rnd := rand.New(rand.NewPCG(3, 4))
-	fs := functions()
+	fs := everyFunction()
 	succeeded := make(map[string]int)
 	before := make([]byte, g.mem.Size())
 	for i := range calls {
@@ -257,7 +257,7 @@ func FuzzCalls(f *testing.F) {
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
 	f.Cleanup(func() { _ = r.Close(ctx) })
 	compiled := compileGuest(f, r)
-	fs := functions()
+	fs := everyFunction()
 	f.Add([]byte{}, []byte("tmp/a"))
 	f.Add([]byte{29, 3, 0, 0, 5, 1, 255, 255, 0, 4, 12, 4, 0, 0, 0}, []byte("tmp/a"))
 	f.Add(bytes.Repeat([]byte{38, 0, 32, 1, 8}, 20), make([]byte, 200))
