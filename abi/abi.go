@@ -36,6 +36,7 @@ const (
 	FilesModule     = "wasgi_files"
 	FilesFdLock     = "fd_lock"
 	FilesFdLockTest = "fd_lock_test"
+	FilesLockWait   = "lock_wait"
 )
 
 // Names of settings, in the Pairs that Load and Main take.

@@ -75,12 +75,13 @@ struct wasgi_pair {
  * What preview 1 lacks of files, imported from this module: locks on ranges of bytes,
  * with the types, the rules and the errors of POSIX's fcntl. type: 0 to read, 1 to
  * write, 2 none; len 0: to the end, wherever that is; errno: a number of preview 1.
- * Neither waits. found: three integers of 64 bits, the type, start and len of a lock
+ * fd_lock never waits. found: three integers of 64 bits, the type, start and len of a lock
  * in the way, or only the type 2.
  */
 #define WASGI_FILES_MODULE "wasgi_files"
 #define WASGI_FILES_FD_LOCK "fd_lock"           /* (fd, type, start: i64, len: i64) -> errno */
 #define WASGI_FILES_FD_LOCK_TEST "fd_lock_test" /* (fd, type, start: i64, len: i64, found) -> errno */
+#define WASGI_FILES_LOCK_WAIT "lock_wait"       /* (nanoseconds: i64) -> errno: sleeps, until what fd_lock last refused can be had */
 
 /* Errors of the host's functions, the guest's to turn into exceptions. */
 #define WASGI_ERROR_ORDER -1    /* not in this state: outside a request, a second start, a write before it */

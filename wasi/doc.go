@@ -48,7 +48,8 @@
 //	fd_filestat_set_times    real
 //	fd_pread, fd_pwrite      real; pwrite with append writes at its offset (POSIX)
 //	fd_prestat_*             real
-//	fd_lock, fd_lock_test    ours, of the module wasgi_files: fcntl's locks
+//	fd_lock, fd_lock_test,   ours, of the module wasgi_files: fcntl's locks, and
+//	lock_wait                a sleep that ends when one can be had
 //	fd_read, fd_write        real; at most 16 MiB a call, so that no call is long
 //	fd_readdir               real; a snapshot from cookie 0 on keeps cookies stable
 //	fd_renumber              real; to must be open
@@ -89,7 +90,7 @@
 // module.go binds functions to wazero; args.go, environ.go, clock.go, fd*.go,
 // path*.go, poll.go, proc.go, random.go and sock.go are the specification's
 // groups; memory.go, descriptors.go and resolve.go are what they stand on;
-// sandbox.go holds it together; lock.go and hostlock.go are what sandboxes lock
-// against one another. fs.go says what a file system is; rootfs.go, archive*.go,
+// sandbox.go holds it together; lock.go, lockqueue.go and hostlock.go are how
+// sandboxes lock files against one another. fs.go says what a file system is; rootfs.go, archive*.go,
 // rodir.go, data*.go and tmp*.go are the ones there are.
 package wasi

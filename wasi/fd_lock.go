@@ -3,6 +3,7 @@ package wasi
 import (
 	"encoding/binary"
 	"math"
+	"time"
 )
 
 // FilesModuleName is the module that guests import from what preview 1 lacks
@@ -21,6 +22,7 @@ func filesFunctions() []function {
 	return []function{
 		{"fd_lock", []param{i32("fd"), i32("type"), i64("start"), i64("len")}, fdLock},
 		{"fd_lock_test", []param{i32("fd"), i32("type"), i64("start"), i64("len"), i32("result.found")}, fdLockTest},
+		{"lock_wait", []param{i64("timeout")}, lockWait},
 	}
 }
 
@@ -95,6 +97,44 @@ func fdLockTest(c call) Errno {
 		putLock(b, s, found)
 	}
 	return errno
+}
+
+// lockWait is lock_wait: it sleeps, until the range that fd_lock last refused
+// this sandbox can be locked or the time is over. Sandboxes that wait for the
+// same are woken one after the other, in the order of when they were first
+// refused it. A lock that another process has is not noticed when it ends.
+//
+// Parameters:
+//   - timeout: nanoseconds
+//
+// Errors: EINVAL (timeout below 0), EINTR (the context is done).
+func lockWait(c call) Errno {
+	timeout := int64(c.args[0])
+	switch {
+	case timeout < 0:
+		return EINVAL
+	case timeout == 0:
+		return ESUCCESS
+	}
+	wake, done := c.owner.wait()
+	defer done()
+	var errno Errno
+	c.wait(func() { errno = c.sleepUntil(wake, time.Duration(timeout)) })
+	return errno
+}
+
+// sleepUntil waits for wake to be closed or for timeout to pass, or for the
+// end of the context: EINTR.
+func (s *Sandbox) sleepUntil(wake <-chan struct{}, timeout time.Duration) Errno {
+	t := time.NewTimer(timeout)
+	defer t.Stop()
+	select {
+	case <-wake:
+	case <-t.C:
+	case <-s.ctx.Done():
+		return EINTR
+	}
+	return ESUCCESS
 }
 
 // putLock writes fd_lock_test's answer to b: s, or that there is none.

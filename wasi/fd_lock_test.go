@@ -1,8 +1,10 @@
 package wasi
 
 import (
+	"context"
 	"math"
 	"testing"
+	"time"
 )
 
 // twoGuests calls fn with two guests on each kind of file system that can be
@@ -110,4 +112,32 @@ func TestLockWhereNobodyWrites(t *testing.T) {
 	}
 	g.ok("fd_lock", fd, lockNone, 0, 0)
 	g.ok("fd_close", fd)
+}
+
+// TestLockWait sleeps for a lock that comes, for one that does not, for none
+// and after the end.
+func TestLockWait(t *testing.T) {
+	twoGuests(t, func(t *testing.T, a, b *guest) {
+		x, y := a.open("f", oflagCreat, true), b.open("f", 0, true)
+		defer a.ok("fd_close", x)
+		a.ok("fd_lock", x, lockWrite, 0, 0)
+		begun := time.Now()
+		b.ok("lock_wait", int(time.Millisecond)) // refused nothing
+		b.want(EAGAIN, "fd_lock", y, lockWrite, 5, 1)
+		b.ok("lock_wait", int(time.Millisecond))
+		b.ok("lock_wait", 0)
+		if took := time.Since(begun); took < 2*time.Millisecond {
+			t.Errorf("slept %v, want 2 ms", took)
+		}
+		free := time.AfterFunc(20*time.Millisecond, func() { a.ok("fd_lock", x, lockNone, 5, 1) })
+		defer free.Stop()
+		b.ok("lock_wait", int(time.Hour))
+		b.ok("fd_lock", y, lockWrite, 5, 1)
+		b.want(EINVAL, "lock_wait", uint64(1<<63))
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		b.box.SetContext(ctx)
+		b.want(EINTR, "lock_wait", int(time.Hour))
+		b.ok("fd_close", y)
+	})
 }

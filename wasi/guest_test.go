@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -53,7 +53,7 @@ func everyFunction() []function { return append(functions(), filesFunctions()...
 
 // moduleOf is the module that f is imported from.
 func moduleOf(f function) string {
-	if strings.HasPrefix(f.name, "fd_lock") {
+	if slices.ContainsFunc(filesFunctions(), func(own function) bool { return own.name == f.name }) {
 		return FilesModuleName
 	}
 	return ModuleName

@@ -23,19 +23,27 @@ type span struct {
 	write       bool  // else it is to read, and others may have one too
 }
 
+// excludes says whether two owners cannot have s and o.
+func (s span) excludes(o span) bool { return s.overlaps(o) && (s.write || o.write) }
+
 // overlaps says whether s and o have a byte in common.
 func (s span) overlaps(o span) bool { return s.first <= o.last && o.first <= s.last }
 
 // lockOwner is whose a lock is: one sandbox. The zero value has none. It is
 // used by its sandbox only, one call at a time.
 type lockOwner struct {
-	held int // spans in all tables
+	held    int // spans in all tables
+	refused refusal
 }
 
 // lockTable is the locks on one file. The rules are those of POSIX's fcntl
 // with sandboxes for processes: they are advisory, an owner's never stand in its
 // own way but take each other's place, byte by byte, and closing any descriptor
-// of the file gives up all that its sandbox has there. Nothing waits.
+// of the file gives up all that its sandbox has there.
+//
+// Nothing waits for a lock. But who was refused one can sleep in a queue, and is
+// woken when it can be had, which is then kept for it for a moment: with many who
+// only try again and again, one may never have luck.
 //
 // The zero value is empty. It is safe for concurrent use.
 type lockTable struct {
@@ -45,16 +53,17 @@ type lockTable struct {
 
 	mu     sync.Mutex
 	owners map[*lockOwner][]span // of each in order, none touching another of its kind
+	queue  []*waiter             // who waited longest is first
 }
 
 // lock locks s for o, in place of what o had there.
-// Errors: EAGAIN (another's is in the way), ENOLCK (o has too many), and the
+// Errors: EAGAIN (another's is in the way, or it is kept for another), ENOLCK (o has too many), and the
 // host's. Then all is as it was.
 func (t *lockTable) lock(o *lockOwner, s span) Errno {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, found := t.conflict(o, s); found {
-		return EAGAIN
+	if _, found := t.conflict(o, s); found || t.kept(o, s) {
+		return t.refuse(o, s)
 	}
 	list := insert(without(t.owners[o], s), s)
 	if !t.fits(o, list) {
@@ -63,6 +72,7 @@ func (t *lockTable) lock(o *lockOwner, s span) Errno {
 	if errno := lockHost(t.host, s); errno != ESUCCESS {
 		return errno
 	}
+	t.settle(o, s)
 	t.put(o, list)
 	return ESUCCESS
 }
@@ -96,8 +106,13 @@ func (t *lockTable) test(o *lockOwner, s span) (blocking span, found bool, errno
 func (t *lockTable) release(o *lockOwner) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.dequeue(o)
+	if o.refused.table == t {
+		o.refused = refusal{}
+	}
 	list := t.owners[o]
 	if len(list) == 0 {
+		t.wakeNext() // what was kept for o is free
 		return
 	}
 	t.put(o, nil)
@@ -113,7 +128,7 @@ func (t *lockTable) conflict(o *lockOwner, s span) (first span, found bool) {
 			continue
 		}
 		for _, h := range list {
-			if h.overlaps(s) && (h.write || s.write) && (!found || h.first < first.first) {
+			if h.excludes(s) && (!found || h.first < first.first) {
 				first, found = h, true
 			}
 		}
@@ -127,17 +142,18 @@ func (t *lockTable) fits(o *lockOwner, list []span) bool {
 	return more <= 0 || o.held+more <= maxLocks
 }
 
-// put makes list what o has.
+// put makes list what o has, and wakes who can have what it gave up.
 func (t *lockTable) put(o *lockOwner, list []span) {
 	o.held += len(list) - len(t.owners[o])
 	if len(list) == 0 {
 		delete(t.owners, o)
-		return
+	} else {
+		if t.owners == nil {
+			t.owners = make(map[*lockOwner][]span)
+		}
+		t.owners[o] = list
 	}
-	if t.owners == nil {
-		t.owners = make(map[*lockOwner][]span)
-	}
-	t.owners[o] = list
+	t.wakeNext()
 }
 
 // unlockHost unlocks on the host what lies in s and nobody here has locked. If

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // lockers returns n owners of locks on one file: the first half of them in one
@@ -272,4 +274,113 @@ func TestLockExcludes(t *testing.T) {
 			t.Errorf("counted to %d, want %d", count, 4*rounds)
 		}
 	})
+}
+
+// TestLockQueue has four owners want what a fifth has.
+func TestLockQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := &lockTable{}
+		var all []locker
+		for range 5 {
+			all = append(all, locker{table, &lockOwner{}})
+		}
+		a, b, c, d, e := all[0], all[1], all[2], all[3], all[4]
+		a.write(0, 9)
+		wake := map[string]<-chan struct{}{}
+		for _, l := range []struct {
+			name string
+			locker
+		}{{"b", b}, {"c", c}, {"d", d}} {
+			l.write(5, 5)
+			wake[l.name], _ = l.owner.wait()
+			time.Sleep(time.Millisecond)
+		}
+		woken := func(want string) {
+			t.Helper()
+			got := ""
+			for _, name := range []string{"b", "c", "d"} {
+				select {
+				case <-wake[name]:
+					got += name
+				default:
+				}
+			}
+			if got != want {
+				t.Errorf("%q were woken, want %q", got, want)
+			}
+		}
+		woken("")
+		a.none(6, 9)
+		woken("")
+		a.none(5, 5)
+		woken("b")
+		// It is kept for b, but only that, and not for long.
+		if a.write(5, 5) != EAGAIN || a.read(5, 5) != EAGAIN || a.write(6, 6) != ESUCCESS || e.write(5, 5) != EAGAIN {
+			t.Error("what is kept for one is not what another is refused")
+		}
+		if b.read(0, 0) != EAGAIN || b.write(5, 5) != ESUCCESS {
+			t.Error("who was woken gets something else than it was woken for")
+		}
+		b.release(b.owner)
+		woken("bc")
+		time.Sleep(grantTime + 1)
+		if errno := e.write(5, 5); errno != ESUCCESS {
+			t.Errorf("kept for one that does not come: %v", errno)
+		}
+		e.release(e.owner)
+		woken("bcd")
+		d.release(d.owner)
+		if len(table.queue) != 0 {
+			t.Errorf("in the queue is %v", table.queue)
+		}
+	})
+}
+
+// TestLockQueueKeepsThePlace has one come back from time to time, as SQLite
+// does, and a second that came later stay.
+func TestLockQueueKeepsThePlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table := &lockTable{}
+		a, b, c := locker{table, &lockOwner{}}, locker{table, &lockOwner{}}, locker{table, &lockOwner{}}
+		a.write(0, 0)
+		b.write(0, 0)
+		time.Sleep(time.Millisecond)
+		c.read(0, 0)
+		second, _ := c.owner.wait()
+		for range 10 {
+			_, done := b.owner.wait()
+			time.Sleep(100 * time.Millisecond)
+			done()
+			b.write(0, 0)
+		}
+		first, _ := b.owner.wait()
+		a.release(a.owner)
+		select {
+		case <-first:
+		default:
+			t.Error("who came first is not woken")
+		}
+		select {
+		case <-second:
+			t.Error("who came second is woken too")
+		default:
+		}
+		if b.write(0, 0) != ESUCCESS || len(table.queue) != 1 || b.owner.refused != (refusal{}) {
+			t.Errorf("b does not get its lock, or waits on: %v", table.queue)
+		}
+	})
+}
+
+// TestReadersAreWokenTogether has two readers wait for a writer.
+func TestReadersAreWokenTogether(t *testing.T) {
+	table := &lockTable{}
+	a, b, c := locker{table, &lockOwner{}}, locker{table, &lockOwner{}}, locker{table, &lockOwner{}}
+	a.write(0, 0)
+	b.read(0, 0)
+	c.read(0, 0)
+	first, _ := b.owner.wait()
+	second, _ := c.owner.wait()
+	a.read(0, 0) // it gives up writing only
+	<-first
+	<-second
 }

@@ -36,4 +36,7 @@ int32_t host_fd_lock(int32_t fd, uint32_t type, int64_t start, int64_t len);
 WASGI_FILES(WASGI_FILES_FD_LOCK_TEST)
 int32_t host_fd_lock_test(int32_t fd, uint32_t type, int64_t start, int64_t len, void *found);
 
+WASGI_FILES(WASGI_FILES_LOCK_WAIT)
+int32_t host_lock_wait(int64_t nanoseconds);
+
 #endif

@@ -78,10 +78,21 @@ static int sqlite_fcntl(int fd, int command, ...)
 	return result;
 }
 
-/* One call is for all of SQLite's Unix VFSes: they share their system calls. */
+/* SQLite sleeps between two tries for a lock; the host wakes it when it can have the lock. */
+static int sqlite_sleep(sqlite3_vfs *vfs, int microseconds)
+{
+	(void)vfs;
+	host_lock_wait((int64_t)microseconds * 1000);
+	return microseconds;
+}
+
+/* The call is for all of SQLite's Unix VFSes: they share their system calls. */
 bool sqlite_ready(void)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
 
-	return vfs != NULL && vfs->xSetSystemCall(vfs, "fcntl", (sqlite3_syscall_ptr)sqlite_fcntl) == SQLITE_OK;
+	if (vfs == NULL)
+		return false;
+	vfs->xSleep = sqlite_sleep;
+	return vfs->xSetSystemCall(vfs, "fcntl", (sqlite3_syscall_ptr)sqlite_fcntl) == SQLITE_OK;
 }
