@@ -1,6 +1,7 @@
 /*
- * sqlite.c: locks for SQLite. Its "unix" VFS locks ranges of a database with fcntl,
- * which preview 1 lacks and the host adds; so it works here as on any Unix.
+ * sqlite.c: what SQLite needs of the system and wasi-libc does not have. Its "unix"
+ * VFS locks ranges of a database with fcntl; the host adds the locks that preview 1
+ * lacks, and so SQLite works here as on any Unix.
  * https://sqlite.org/lockingv3.html
  */
 #include "shim.h"
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* wasi-libc has struct flock without the numbers that go with it; these are sqlite3.c's. */
@@ -78,6 +80,14 @@ static int sqlite_fcntl(int fd, int command, ...)
 	return result;
 }
 
+/* Files have no modes here. SQLite thinks so too, and still calls fchmod for a temporary file. */
+static int sqlite_fchmod(int fd, mode_t mode)
+{
+	(void)fd;
+	(void)mode;
+	return 0;
+}
+
 /* SQLite sleeps between two tries for a lock; the host wakes it when it can have the lock. */
 static int sqlite_sleep(sqlite3_vfs *vfs, int microseconds)
 {
@@ -86,7 +96,7 @@ static int sqlite_sleep(sqlite3_vfs *vfs, int microseconds)
 	return microseconds;
 }
 
-/* The call is for all of SQLite's Unix VFSes: they share their system calls. */
+/* All of SQLite's Unix VFSes share their system calls. */
 bool sqlite_ready(void)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
@@ -94,5 +104,6 @@ bool sqlite_ready(void)
 	if (vfs == NULL)
 		return false;
 	vfs->xSleep = sqlite_sleep;
-	return vfs->xSetSystemCall(vfs, "fcntl", (sqlite3_syscall_ptr)sqlite_fcntl) == SQLITE_OK;
+	return vfs->xSetSystemCall(vfs, "fcntl", (sqlite3_syscall_ptr)sqlite_fcntl) == SQLITE_OK &&
+	       vfs->xSetSystemCall(vfs, "fchmod", (sqlite3_syscall_ptr)sqlite_fchmod) == SQLITE_OK;
 }
