@@ -33,11 +33,13 @@ def write(name, count):
 
 def die(how):
     """Ends the process when half a transaction is in the file."""
+    db.execute("BEGIN IMMEDIATE")  # what others left half done is undone now
     before = os.stat("/data/ledger.sqlite3").st_size
     db.execute("UPDATE total SET n = n + 1000000")
     db.execute("INSERT INTO entry VALUES ('of the dead')")
     db.executemany("INSERT INTO ballast VALUES (zeroblob(4000))", [()] * 40)
     if os.stat("/data/ledger.sqlite3").st_size == before:
+        db.rollback()
         return {"error": "nothing reached the file"}
     if how == "abort":
         os.abort()
