@@ -31,6 +31,14 @@ const (
 	importScrypt        = "scrypt"
 )
 
+// What guests import of files beside preview 1; package wasi has it.
+const (
+	FilesModule     = "wasgi_files"
+	FilesFdLock     = "fd_lock"
+	FilesFdLockTest = "fd_lock_test"
+	FilesLockWait   = "lock_wait"
+)
+
 // Names of settings, in the Pairs that Load and Main take.
 const (
 	SettingEntry = "entry" // "module:callable" or "module:factory()"

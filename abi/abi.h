@@ -71,6 +71,18 @@ struct wasgi_pair {
 #define WASGI_IMPORT_PBKDF2 "pbkdf2"                 /* (digest, password, len, salt, len, rounds, out, len) -> error */
 #define WASGI_IMPORT_SCRYPT "scrypt"                 /* (password, len, salt, len, n, r, p, out, len) -> error */
 
+/*
+ * What preview 1 lacks of files, imported from this module: locks on ranges of bytes,
+ * with the types, the rules and the errors of POSIX's fcntl. type: 0 to read, 1 to
+ * write, 2 none; len 0: to the end, wherever that is; errno: a number of preview 1.
+ * fd_lock never waits. found: three integers of 64 bits, the type, start and len of a lock
+ * in the way, or only the type 2.
+ */
+#define WASGI_FILES_MODULE "wasgi_files"
+#define WASGI_FILES_FD_LOCK "fd_lock"           /* (fd, type, start: i64, len: i64) -> errno */
+#define WASGI_FILES_FD_LOCK_TEST "fd_lock_test" /* (fd, type, start: i64, len: i64, found) -> errno */
+#define WASGI_FILES_LOCK_WAIT "lock_wait"       /* (nanoseconds: i64) -> errno: sleeps, until what fd_lock last refused can be had */
+
 /* What response_write answers where it took the block and needs no further one: HEAD. */
 #define WASGI_ENOUGH 1
 

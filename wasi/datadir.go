@@ -19,6 +19,10 @@ import (
 // opened (EACCES). A quota's bytes are the sizes of files, holes included; a
 // file that is removed but still open counts until it is closed. Over the
 // quota: ENOSPC, which programs and SQLite know better than EDQUOT.
+//
+// Locks hold between its sandboxes and are locks of the host too, so a second
+// process that has the directory open meanwhile, against the rule above, miscounts
+// the quota but does not spoil a database.
 type Data struct {
 	account
 	root    *os.Root
@@ -192,7 +196,7 @@ func (d *Data) create(p string) (File, Errno) {
 		_ = f.Close() // empty
 		return nil, errnoOf(err)
 	}
-	n := &dataNode{ino: filestatOf(fi).Ino, file: f, refs: 1}
+	n := &dataNode{ino: filestatOf(fi).Ino, file: f, refs: 1, locks: lockTable{host: f}}
 	d.nodes[n.ino] = n
 	return &dataFile{dir: d, node: n}, ESUCCESS
 }
@@ -219,7 +223,7 @@ func (d *Data) node(p string, st Filestat, write bool) (*dataNode, Errno) {
 	if errno != ESUCCESS {
 		return nil, errno
 	}
-	n := &dataNode{ino: opened.Ino, file: f, size: opened.bytes(), refs: 1, fixed: fixed}
+	n := &dataNode{ino: opened.Ino, file: f, size: opened.bytes(), refs: 1, fixed: fixed, locks: lockTable{host: f}}
 	d.nodes[n.ino] = n
 	return n, ESUCCESS
 }

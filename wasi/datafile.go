@@ -16,6 +16,8 @@ type dataNode struct {
 	refs  int  // Files on it; under Data.mu
 	gone  bool // nothing names it; under Data.mu
 
+	locks lockTable
+
 	mu   sync.Mutex // held while the size changes, and so while writing
 	size int64
 }
@@ -25,6 +27,9 @@ type dataFile struct {
 	dir  *Data
 	node *dataNode
 }
+
+// locks implements lockable.
+func (f *dataFile) locks() *lockTable { return &f.node.locks }
 
 // Type implements File.
 func (f *dataFile) Type() Filetype { return FiletypeRegularFile }

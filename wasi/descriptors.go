@@ -78,10 +78,13 @@ func (t *descriptors) remove(fd uint32) *descriptor {
 	return d
 }
 
-// close gives back what d holds.
-func (d *descriptor) close() Errno {
+// close gives back what d holds, and all locks that o has on its file.
+func (d *descriptor) close(o *lockOwner) Errno {
 	if d.file == nil {
 		return ESUCCESS
+	}
+	if t := d.locks(); t != nil {
+		t.release(o)
 	}
 	return d.file.Close()
 }

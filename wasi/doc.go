@@ -48,6 +48,8 @@
 //	fd_filestat_set_times    real
 //	fd_pread, fd_pwrite      real; pwrite with append writes at its offset (POSIX)
 //	fd_prestat_*             real
+//	fd_lock, fd_lock_test,   ours, of the module wasgi_files: fcntl's locks, and
+//	lock_wait                a sleep that ends when one can be had
 //	fd_read, fd_write        real; at most 16 MiB a call, so that no call is long
 //	fd_readdir               real; a snapshot from cookie 0 on keeps cookies stable
 //	fd_renumber              real; to must be open
@@ -78,15 +80,17 @@
 // guest can make grow is bounded: descriptors (1024), buffers of a call (1024)
 // and their bytes (16 MiB), subscriptions (4096), a path (4096 bytes, 40
 // links), directory entries being read (262144), files of the host open on one
-// FS (1024), a file system by its Quota. No function panics but proc_exit,
-// which is how wazero unwinds a guest; nothing recovers. A call that returns an
-// error has written nothing to memory, but for random_get ended half-way.
+// FS (1024), locked ranges (1024), a file system by its Quota. No function
+// panics but proc_exit, which is how wazero unwinds a guest; nothing recovers. A
+// call that returns an error has written nothing to memory, but for random_get
+// ended half-way.
 //
 // # Reading the source
 //
 // module.go binds functions to wazero; args.go, environ.go, clock.go, fd*.go,
 // path*.go, poll.go, proc.go, random.go and sock.go are the specification's
 // groups; memory.go, descriptors.go and resolve.go are what they stand on;
-// sandbox.go holds it together. fs.go says what a file system is; rootfs.go,
-// archive*.go, rodir.go, data*.go and tmp*.go are the ones there are.
+// sandbox.go holds it together; lock.go, lockqueue.go and hostlock.go are how
+// sandboxes lock files against one another. fs.go says what a file system is; rootfs.go, archive*.go,
+// rodir.go, data*.go and tmp*.go are the ones there are.
 package wasi

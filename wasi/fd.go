@@ -69,6 +69,7 @@ func fdAllocate(c call) Errno {
 }
 
 // fdClose is fd_close: the descriptor is no longer open, whatever is returned.
+// What the sandbox has locked of its file, through any descriptor, is unlocked.
 //
 // Parameters:
 //   - fd: any open descriptor, preopened ones too
@@ -82,7 +83,7 @@ func fdClose(c call) Errno {
 		return errno
 	}
 	c.forgetEntries(d)
-	return c.fds.remove(c.u32(0)).close()
+	return c.fds.remove(c.u32(0)).close(&c.owner)
 }
 
 // fdDatasync is fd_datasync: what was written to the file is on disk when it
@@ -190,7 +191,7 @@ func fdRenumber(c call) Errno {
 		return errno
 	}
 	c.forgetEntries(old)
-	_ = old.close() // as in dup2, what became of it cannot be told
+	_ = old.close(&c.owner) // as in dup2, what became of it cannot be told
 	c.fds.put(to, c.fds.remove(from))
 	return ESUCCESS
 }

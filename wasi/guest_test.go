@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -14,7 +15,7 @@ import (
 // guestModule is a module with 16 pages of memory that imports every function
 // and exports one of the same name that calls it with its own arguments.
 func guestModule() []byte {
-	fs := append(functions(), function{name: "proc_exit", params: []param{i32("rval")}})
+	fs := append(everyFunction(), function{name: "proc_exit", params: []param{i32("rval")}})
 	var types, imports, funcs, exports, code []byte
 	exports = append(name("memory"), 2, 0)
 	for i, f := range fs {
@@ -27,7 +28,7 @@ func guestModule() []byte {
 			results = []byte{0}
 		}
 		types = append(types, results...)
-		imports = append(append(imports, name(ModuleName)...), name(f.name)...)
+		imports = append(append(imports, name(moduleOf(f))...), name(f.name)...)
 		imports = append(append(imports, 0), leb(i)...)
 		funcs = append(funcs, leb(i)...)
 		exports = append(append(append(exports, name(f.name)...), 0), leb(len(fs)+i)...)
@@ -45,6 +46,17 @@ func guestModule() []byte {
 	wasm = append(wasm, section(5, 1, []byte{0, 16})...)
 	wasm = append(wasm, section(7, len(fs)+1, exports)...)
 	return append(wasm, section(10, len(fs), code)...)
+}
+
+// everyFunction lists the functions of all modules but proc_exit.
+func everyFunction() []function { return append(functions(), filesFunctions()...) }
+
+// moduleOf is the module that f is imported from.
+func moduleOf(f function) string {
+	if slices.ContainsFunc(filesFunctions(), func(own function) bool { return own.name == f.name }) {
+		return FilesModuleName
+	}
+	return ModuleName
 }
 
 // leb is n as an unsigned LEB128 number.

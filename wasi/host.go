@@ -42,6 +42,8 @@ func errnoOfHost(e syscall.Errno) Errno {
 	switch e {
 	case syscall.EACCES:
 		return EACCES
+	case syscall.EAGAIN:
+		return EAGAIN
 	case syscall.EBUSY:
 		return EBUSY
 	case syscall.EDQUOT, syscall.ENOSPC:
@@ -64,6 +66,8 @@ func errnoOfHost(e syscall.Errno) Errno {
 		return ENAMETOOLONG
 	case syscall.ENOENT:
 		return ENOENT
+	case syscall.ENOLCK:
+		return ENOLCK
 	case syscall.ENOMEM:
 		return ENOMEM
 	case syscall.ENOTDIR:

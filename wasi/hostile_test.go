@@ -14,19 +14,21 @@ import (
 	"github.com/tetratelabs/wazero"
 )
 
-// hostileWorld has one of everything, and next to its data directory a file
+// hostileWorld has one of everything, and next to its data directories a file
 // that nothing may touch. dir is the host's directory with both.
 func hostileWorld(t testing.TB) (c Config, dir string, check func()) {
 	t.Helper()
 	dir = t.TempDir()
 	hostFile(t, "untouched", dir, "secret")
 	hostFile(t, "code", dir, "ro", "code.py")
-	hostFile(t, "kept", dir, "data", "kept")
-	if err := os.Symlink("../secret", filepath.Join(dir, "data", "link")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("kept", filepath.Join(dir, "data", "fine")); err != nil {
-		t.Fatal(err)
+	for _, data := range []string{"data", "linked"} {
+		hostFile(t, "kept", dir, data, "kept")
+		if err := os.Symlink("../secret", filepath.Join(dir, data, "link")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink("kept", filepath.Join(dir, data, "fine")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var roots []*os.Root
 	open := func(name string) *os.Root {
@@ -42,7 +44,7 @@ func hostileWorld(t testing.TB) (c Config, dir string, check func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	linked, err := LinkedDir(open("data"), quota)
+	linked, err := LinkedDir(open("linked"), quota)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func hostileWorld(t testing.TB) (c Config, dir string, check func()) {
 		for _, r := range roots {
 			_ = r.Close()
 		}
-		for _, u := range []Usage{tmp.Usage(), data.Usage()} {
+		for _, u := range []Usage{tmp.Usage(), data.Usage(), linked.Usage()} {
 			if u.Bytes > quota.Bytes || u.Inodes > quota.Inodes || u.Bytes < 0 || u.Inodes < 0 {
 				t.Errorf("the quota is %+v, used %+v", quota, u)
 			}
@@ -70,7 +72,7 @@ func hostileWorld(t testing.TB) (c Config, dir string, check func()) {
 		if b, err := os.ReadFile(filepath.Join(dir, "ro", "code.py")); err != nil || string(b) != "code" {
 			t.Errorf("the read-only file holds %q, %v", b, err)
 		}
-		for d, want := range map[string]int{".": 3, "ro": 1} {
+		for d, want := range map[string]int{".": 4, "ro": 1} {
 			if list, err := os.ReadDir(filepath.Join(dir, d)); err != nil || len(list) != want {
 				t.Errorf("%s holds %v, %v", d, list, err)
 			}
@@ -162,8 +164,11 @@ func (g *guest) plausible(rnd *rand.Rand, name string, stack []uint64, i int) {
 	switch name {
 	case "fd", "old_fd", "new_fd", "to":
 		stack[i] = uint64(3 + rnd.IntN(6))
-		if rnd.IntN(4) == 0 {
+		switch {
+		case rnd.IntN(4) == 0:
 			stack[i] = uint64(rnd.IntN(12))
+		case name != "fd" && rnd.IntN(2) == 0:
+			stack[i] = 5 // where links can be made
 		}
 	case "path_len", "old_path_len", "new_path_len":
 		p := hostilePaths()[rnd.IntN(len(hostilePaths()))]
@@ -173,7 +178,7 @@ func (g *guest) plausible(rnd *rand.Rand, name string, stack []uint64, i int) {
 		stack[i] = uint64(allRights) & (rnd.Uint64() | rnd.Uint64())
 	case "oflags", "fdflags", "iovs_len", "nsubscriptions":
 		stack[i] = uint64(rnd.IntN(8))
-	case "whence":
+	case "whence", "type":
 		stack[i] = uint64(rnd.IntN(3))
 	case "dirflags", "flags", "old_flags":
 		stack[i] = uint64(rnd.IntN(2))
@@ -194,7 +199,7 @@ func TestHostileCalls(t *testing.T) {
 	cancel() // no call waits
 	g.box.SetContext(ctx)
 	rnd := rand.New(rand.NewPCG(3, 4))
-	fs := functions()
+	fs := everyFunction()
 	succeeded := make(map[string]int)
 	before := make([]byte, g.mem.Size())
 	for i := range calls {
@@ -257,7 +262,7 @@ func FuzzCalls(f *testing.F) {
 	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
 	f.Cleanup(func() { _ = r.Close(ctx) })
 	compiled := compileGuest(f, r)
-	fs := functions()
+	fs := everyFunction()
 	f.Add([]byte{}, []byte("tmp/a"))
 	f.Add([]byte{29, 3, 0, 0, 5, 1, 255, 255, 0, 4, 12, 4, 0, 0, 0}, []byte("tmp/a"))
 	f.Add(bytes.Repeat([]byte{38, 0, 32, 1, 8}, 20), make([]byte, 200))

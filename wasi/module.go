@@ -8,10 +8,10 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// ModuleName is the module that guests import these functions from.
+// ModuleName is the module that guests import the functions of preview 1 from.
 const ModuleName = "wasi_snapshot_preview1"
 
-// function is one function of the specification.
+// function is one function of the specification, or of FilesModuleName.
 type function struct {
 	name   string
 	params []param
@@ -53,13 +53,28 @@ func functions() []function {
 	return all
 }
 
-// Instantiate registers the module wasi_snapshot_preview1 in r, once for each
-// wazero.Runtime. It holds no state: which guest calls is told by the Sandbox
-// in the context of the call, see WithSandbox. A call without one returns
-// ENOSYS to the guest.
+// Instantiate registers the modules wasi_snapshot_preview1 and wasgi_files in
+// r, once for each wazero.Runtime. They hold no state: which guest calls is
+// told by the Sandbox in the context of the call, see WithSandbox. A call
+// without one returns ENOSYS to the guest.
 func Instantiate(ctx context.Context, r wazero.Runtime) error {
-	b := r.NewHostModuleBuilder(ModuleName)
-	for _, f := range functions() {
+	b := build(r, ModuleName, functions())
+	b.NewFunctionBuilder().
+		WithGoModuleFunction(api.GoModuleFunc(procExit), []api.ValueType{api.ValueTypeI32}, nil).
+		WithName("proc_exit").WithParameterNames("rval").Export("proc_exit")
+	if _, err := b.Instantiate(ctx); err != nil {
+		return fmt.Errorf("instantiate %s: %w", ModuleName, err)
+	}
+	if _, err := build(r, FilesModuleName, filesFunctions()).Instantiate(ctx); err != nil {
+		return fmt.Errorf("instantiate %s: %w", FilesModuleName, err)
+	}
+	return nil
+}
+
+// build begins a module of r with functions that return an Errno.
+func build(r wazero.Runtime, module string, fs []function) wazero.HostModuleBuilder {
+	b := r.NewHostModuleBuilder(module)
+	for _, f := range fs {
 		var types []api.ValueType
 		var names []string
 		for _, p := range f.params {
@@ -69,13 +84,7 @@ func Instantiate(ctx context.Context, r wazero.Runtime) error {
 			WithGoModuleFunction(adapt(f.call), types, []api.ValueType{api.ValueTypeI32}).
 			WithName(f.name).WithParameterNames(names...).Export(f.name)
 	}
-	b.NewFunctionBuilder().
-		WithGoModuleFunction(api.GoModuleFunc(procExit), []api.ValueType{api.ValueTypeI32}, nil).
-		WithName("proc_exit").WithParameterNames("rval").Export("proc_exit")
-	if _, err := b.Instantiate(ctx); err != nil {
-		return fmt.Errorf("instantiate %s: %w", ModuleName, err)
-	}
-	return nil
+	return b
 }
 
 // adapt makes f callable by wazero: arguments come and the result goes on the

@@ -120,6 +120,7 @@ type Sandbox struct {
 	entries int      // directory entries held by all descriptors
 	path    resolver // kept for its buffer
 	subs    []subscription
+	owner   lockOwner // of what is locked in its files
 
 	mod api.Module // the module last seen, and its memory
 	mem api.Memory
@@ -218,7 +219,8 @@ func (s *Sandbox) preopen(t *tree, name string) {
 // between guest calls.
 func (s *Sandbox) SetContext(ctx context.Context) { s.ctx = ctx }
 
-// Close closes all files the guest has open and forgets the module. A guest
+// Close closes all files the guest has open, which unlocks what it has locked
+// in them, and forgets the module. A guest
 // call after it finds no descriptor open. It may be called again; the error is
 // the first of closing a file.
 func (s *Sandbox) Close() error {
@@ -228,7 +230,7 @@ func (s *Sandbox) Close() error {
 			continue
 		}
 		s.forgetEntries(d)
-		errno := s.fds.remove(uint32(fd)).close()
+		errno := s.fds.remove(uint32(fd)).close(&s.owner)
 		if errno != ESUCCESS && first == nil {
 			first = fmt.Errorf("close sandbox: descriptor %d: %w", fd, errno)
 		}

@@ -6,6 +6,9 @@ type tmpFile struct {
 	node *tmpNode
 }
 
+// locks implements lockable.
+func (f *tmpFile) locks() *lockTable { return &f.node.locks }
+
 // Type implements File.
 func (f *tmpFile) Type() Filetype { return f.node.typ }
 

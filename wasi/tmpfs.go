@@ -26,6 +26,7 @@ type tmpNode struct {
 
 	names map[string]*tmpNode // of a directory
 	data  pages               // of a file
+	locks lockTable           // of a file; has a lock of its own
 }
 
 // NewTmp returns an empty file system in memory with a quota. A directory's

@@ -132,6 +132,7 @@ func (l *layer) keepHeaders() error {
 	return errors.Join(
 		copyTree(filepath.Join(include, "python"), filepath.Join(tree, "Include"), headers, nil),
 		copyFile(filepath.Join(include, "python", "pyconfig.h"), filepath.Join(l.wasm(), "pyconfig.h"), 0o644),
+		copyFile(filepath.Join(include, "sqlite", "sqlite3.h"), filepath.Join(l.deps(), "include", "sqlite3.h"), 0o644),
 		copyTree(filepath.Join(include, "hacl"), filepath.Join(tree, "Modules", "_hacl"), headers, nil))
 }
 

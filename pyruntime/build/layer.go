@@ -32,6 +32,7 @@ type layer struct {
 //	lib/*.a                CPython and the libraries
 //	include/python/        CPython's headers, pyconfig.h, internal/
 //	include/hacl/          headers of the hash functions in CPython
+//	include/sqlite/        sqlite3.h
 //	python/bin/python3.13  runs on this machine, with
 //	python/lib/python3.13  its standard library, sources only
 type cpythonEntry string

@@ -53,15 +53,18 @@ func (l *layer) makeSqlite(ctx context.Context) error {
 }
 
 // buildSqlite compiles SQLite. Its own support for WASI picks the unix-dotfile
-// VFS, which locks with folders, for a guest has no other locks; unix-none
-// would let two connections of one guest corrupt a database.
+// VFS, for preview 1 has no locks: one writer or one reader at a time, and a guest
+// that is killed leaves its lock behind. Ours has locks (the shim's sqlite.c), so
+// the default is the VFS it has on every other Unix. Level 3 of PRAGMA synchronous,
+// EXTRA, also writes through that a journal is gone: without, a commit can be undone
+// by a loss of power.
 func (l *layer) buildSqlite(ctx context.Context) error {
 	flags := strings.Fields("-O2 -w -D_WASI_EMULATED_GETPID -D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_MMAN " +
 		"-DSQLITE_WASI=1 -DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_OMIT_SHARED_CACHE -DSQLITE_OMIT_WAL=1 " +
 		"-DSQLITE_MAX_MMAP_SIZE=0 -DSQLITE_DEFAULT_MMAP_SIZE=0 -DSQLITE_TEMP_STORE=2 -DSQLITE_DEFAULT_MEMSTATUS=1 " +
 		"-DSQLITE_ENABLE_FTS4 -DSQLITE_ENABLE_FTS5 -DSQLITE_ENABLE_JSON1 -DSQLITE_ENABLE_RTREE -DSQLITE_ENABLE_MATH_FUNCTIONS " +
 		"-DSQLITE_ENABLE_COLUMN_METADATA -DSQLITE_ENABLE_UPDATE_DELETE_LIMIT -DSQLITE_LIKE_DOESNT_MATCH_BLOBS " +
-		"-DSQLITE_USE_URI=1 -DHAVE_USLEEP=1")
+		`-DSQLITE_USE_URI=1 -DSQLITE_DEFAULT_UNIX_VFS="unix" -DSQLITE_DEFAULT_SYNCHRONOUS=3 -DUSE_PREAD=1`)
 	tree := l.source("sqlite3")
 	if err := l.tools.library(ctx, l.cmd, l.lib("libsqlite3.a"), tree, []string{"sqlite3"}, flags...); err != nil {
 		return err

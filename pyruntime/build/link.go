@@ -53,7 +53,7 @@ func (k linker) shimFlags() []string {
 	flags := append(strings.Fields("-std=c11 -O2 -DNDEBUG -Wall -Wextra -Werror -D_BSD_SOURCE -D_DEFAULT_SOURCE"), k.tools.emulated()...)
 	flags = append(flags, "-ffile-prefix-map="+string(k.root)+"=/build", "-ffile-prefix-map="+string(k.from)+"=/build",
 		"-I", k.root.path("abi"), "-I", k.root.path("pyruntime", "shim"))
-	for _, dir := range []string{"python", "python/internal", "hacl", "hacl/include"} {
+	for _, dir := range []string{"python", "python/internal", "hacl", "hacl/include", "sqlite"} {
 		flags = append(flags, "-isystem", filepath.Join(k.from.include(), filepath.FromSlash(dir)))
 	}
 	return flags

@@ -28,4 +28,15 @@ WASGI_IMPORT(WASGI_IMPORT_SCRYPT)
 int32_t host_scrypt(const void *password, uint32_t password_len, const void *salt, uint32_t salt_len,
                     uint32_t n, uint32_t r, uint32_t p, void *out, uint32_t out_len);
 
+#define WASGI_FILES(name) __attribute__((import_module(WASGI_FILES_MODULE), import_name(name)))
+
+WASGI_FILES(WASGI_FILES_FD_LOCK)
+int32_t host_fd_lock(int32_t fd, uint32_t type, int64_t start, int64_t len);
+
+WASGI_FILES(WASGI_FILES_FD_LOCK_TEST)
+int32_t host_fd_lock_test(int32_t fd, uint32_t type, int64_t start, int64_t len, void *found);
+
+WASGI_FILES(WASGI_FILES_LOCK_WAIT)
+int32_t host_lock_wait(int64_t nanoseconds);
+
 #endif

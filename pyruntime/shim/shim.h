@@ -78,6 +78,9 @@ int report_exception(void);
 /* Sets the exception that stands for an error of the host's. response.c */
 void raise_host_error(int error);
 
+/* sqlite.c: gives SQLite its locks; false where memory is short. Before its first use. */
+bool sqlite_ready(void);
+
 /* module.c: _wasgi, what Python code may ask of the shim. */
 PyObject *wasgi_module_init(void);
 

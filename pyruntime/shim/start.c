@@ -74,10 +74,10 @@ static PyStatus preinitialize(void)
 	return Py_PreInitialize(&pre);
 }
 
-/* The builtin module goes in before the interpreter starts. */
-static bool register_module(void)
+/* What must be done before the interpreter starts. */
+static bool before_interpreter(void)
 {
-	return PyImport_AppendInittab("_wasgi", wasgi_module_init) == 0;
+	return PyImport_AppendInittab("_wasgi", wasgi_module_init) == 0 && sqlite_ready();
 }
 
 static PyStatus start_interpreter(void)
@@ -108,7 +108,7 @@ int32_t wasgi_start(void)
 {
 	PyStatus status;
 
-	if (!register_module())
+	if (!before_interpreter())
 		return report_status(PyStatus_NoMemory());
 	status = start_interpreter();
 	if (PyStatus_Exception(status))
@@ -204,7 +204,7 @@ int32_t wasgi_main(uint32_t len)
 	PyStatus status;
 	PyObject *module;
 
-	if (len < sizeof(struct wasgi_pairs) || !take_settings(&line, len) || !register_module()) {
+	if (len < sizeof(struct wasgi_pairs) || !take_settings(&line, len) || !before_interpreter()) {
 		report_status(PyStatus_NoMemory());
 		return 1;
 	}
