@@ -7,7 +7,7 @@
 LISTEN ?= 127.0.0.1:8080
 RECIPE  = go run ./pyruntime/build
 
-.PHONY: help run build runtime apps check test bench clean
+.PHONY: help run build runtime apps check test bench stress clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -41,6 +41,11 @@ test: build ## every check and test, with the race detector
 bench: build ## measure against uWSGI and gunicorn, in turn in one run
 	$(RECIPE) tools uwsgi uwsgi-plugin-python3 gunicorn
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
+
+stress: build ## the long runs: hostile calls, a model file system, system calls traced
+	$(RECIPE) tools strace
+	WASI_HOSTILE_CALLS=1000000 WASI_MODEL_STEPS=100000 go test -count=1 -run 'HostileCalls|Model' -v ./wasi
+	WASGI_STRESS=1 go test -count=1 -v ./test/conformance/trace
 
 clean: ## remove what was built here; the cache of Python stays
 	rm -rf bin

@@ -103,6 +103,7 @@ func (r *response) Start(status []byte, headers abi.View) error {
 	if !ok {
 		return abi.ErrorInvalid
 	}
+	r.length = -1
 	h := &r.ctx.Response.Header
 	h.DisableNormalizing()
 	h.SetStatusCode(code)
