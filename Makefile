@@ -39,7 +39,7 @@ test: build ## every check and test, with the race detector
 	go test -race -timeout 20m ./...
 
 bench: build ## measure against uWSGI and gunicorn, in turn in one run
-	$(RECIPE) tools uwsgi uwsgi-plugin-python3 gunicorn
+	$(RECIPE) tools uwsgi uwsgi-plugin-python3 gunicorn python3
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
 
 stress: build ## the long runs: hostile calls, a model file system, system calls traced
