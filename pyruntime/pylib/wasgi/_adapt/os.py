@@ -1,0 +1,99 @@
+"""The names that os lacks here: answered where an answer is true, else explained.
+
+A name without an answer stays an AttributeError, so that hasattr(os, "fork") tells the
+truth and code that asks first takes its other way.
+"""
+
+import errno
+import os
+import sys
+import time
+
+from wasgi._sandbox import NO_PROCESSES
+
+_PROCESSES = (
+    "fork", "forkpty", "posix_spawn", "posix_spawnp", "spawnl", "spawnle", "spawnlp",
+    "spawnlpe", "spawnv", "spawnve", "spawnvp", "spawnvpe", "system", "wait", "wait3", "wait4",
+    "waitid", "waitpid", "kill", "killpg", "register_at_fork", "nice", "setsid", "getpgid",
+    "setpgid", "getpgrp", "setpgrp", "getsid", "pidfd_open", "WNOHANG", "execv", "execve",
+)
+_PIPES = ("pipe", "pipe2", "mkfifo", "openpty", "dup2", "eventfd", "socketpair")
+_USERS = (
+    "chown", "fchown", "lchown", "chroot", "setuid", "setgid", "seteuid", "setegid",
+    "setreuid", "setregid", "setgroups", "initgroups", "umask", "fchmod", "lchmod",
+)
+
+
+def getuid():
+    """Return 0: files say so too, and /etc/passwd calls it app."""
+    return 0
+
+
+def getppid():
+    """Return 0: there is no process above this one."""
+    return 0
+
+
+def getlogin():
+    """Return the one user's name."""
+    import pwd
+
+    return pwd.getpwuid(0).pw_name
+
+
+def getgroups():
+    """Return the one group."""
+    return [0]
+
+
+def getresuid():
+    """Return the one user three times: real, effective, saved."""
+    return (0, 0, 0)
+
+
+def getloadavg():
+    """Raise OSError: an app sees no load but its own."""
+    raise OSError(errno.ENOSYS, "the load is unknown: wasgi's sandbox does not show the server's")
+
+
+def sched_getaffinity(pid):
+    """Return the one processor an instance runs on."""
+    return {0}
+
+
+def get_terminal_size(fd=1):
+    """Raise OSError: what a terminal is like stays outside the sandbox."""
+    raise OSError(errno.ENOTTY, "the terminal's size is unknown in wasgi's sandbox")
+
+
+def times():
+    """Return the times of this process, in seconds."""
+    return os.times_result((time.process_time(), 0.0, 0.0, 0.0, time.monotonic()))
+
+
+_ANSWERS = {
+    "getuid": getuid, "geteuid": getuid, "getgid": getuid, "getegid": getuid,
+    "getppid": getppid, "getlogin": getlogin, "getgroups": getgroups, "getresuid": getresuid,
+    "getresgid": getresuid, "getloadavg": getloadavg, "sched_getaffinity": sched_getaffinity,
+    "get_terminal_size": get_terminal_size,
+}
+
+
+def attribute(name):
+    """Return os.name, which os itself does not have, or raise AttributeError."""
+    answer = _ANSWERS.get(name)
+    if answer is None:
+        raise AttributeError(_why_not(name))
+    setattr(os, name, answer)
+    return answer
+
+
+def _why_not(name):
+    plain = f"module 'os' has no attribute {name!r}"
+    if name in _PROCESSES:
+        return f"{plain}: {NO_PROCESSES}"
+    if name in _PIPES:
+        return f"{plain}: wasgi's sandbox has no pipes; hand data on in memory or in a file"
+    if name in _USERS:
+        return f"{plain}: wasgi's sandbox has one user, and files have no owner or mode"
+    return plain
