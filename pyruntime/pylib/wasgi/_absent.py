@@ -28,23 +28,24 @@ def find_spec(name, path):
     """Return a spec whose import raises the explanation, or None where there is none."""
     text = _LEFT_OUT.get(name)
     if text is not None:
-        return ModuleSpec(name, _Refusing(f"No module named {name!r}: {text}"))
+        return ModuleSpec(name, _Refusing(ModuleNotFoundError, f"No module named {name!r}: {text}"))
     file = _machine_code(name.rpartition(".")[2], sys.path if path is None else path)
     if file is None:
         return None
-    return ModuleSpec(name, _Refusing(_explain(name, file), file), origin=file)
+    return ModuleSpec(name, _Refusing(ImportError, _explain(name, file), file), origin=file)
 
 
 class _Refusing:
     """A loader that raises what there is to say. Looking for the spec raises nothing."""
 
-    def __init__(self, text, file=None):
+    def __init__(self, error, text, file=None):
+        self.error = error
         self.text = text
         self.file = file
 
     def create_module(self, spec):
-        """Raise ModuleNotFoundError, which code with a pure Python alternative expects."""
-        raise ModuleNotFoundError(self.text, name=spec.name, path=self.file)
+        """Raise the error."""
+        raise self.error(self.text, name=spec.name, path=self.file)
 
     def exec_module(self, module):
         """Never called: there is no module."""

@@ -79,6 +79,21 @@ def _start_thread(*args, **kwargs):
     raise RuntimeError(NO_THREADS)
 
 
+def _find_no_machine_code():
+    """Take modules in machine code out of the search, so that a .py beside is found.
+
+    Folders that were searched when Python started have a finder already.
+    """
+    loaders = [
+        (_external.SourceFileLoader, _external.SOURCE_SUFFIXES),
+        (_external.SourcelessFileLoader, _external.BYTECODE_SUFFIXES),
+    ]
+    sys.path_hooks[-1] = _external.FileFinder.path_hook(*loaders)
+    for folder, finder in sys.path_importer_cache.items():
+        if type(finder) is _external.FileFinder:
+            sys.path_importer_cache[folder] = _external.FileFinder(folder, *loaders)
+
+
 def _os_attribute(name):
     return _import_module("wasgi._adapt.os").attribute(name)
 
@@ -91,5 +106,6 @@ def install():
     _thread.start_new_thread = _thread.start_new = _start_thread
     _thread.start_joinable_thread = _start_thread
     os.__getattr__ = _os_attribute
+    _find_no_machine_code()
     sys.meta_path.insert(0, _AdaptingFinder)
     sys.meta_path.append(_ExplainingFinder)

@@ -6,7 +6,7 @@ work meanwhile. Here both are this thread, so that nobody would ever do that wor
 
 from concurrent.futures import Future
 
-from wasgi._adapt.futures import run_apart
+from wasgi._adapt.futures import fulfil
 
 
 def adapt(module):
@@ -14,7 +14,7 @@ def adapt(module):
 
     def submit(self, fn, /, *args, **kwargs):
         future = Future()
-        run_apart(module._WorkItem(future, fn, args, kwargs).run)
+        fulfil(future, fn, args, kwargs)
         return future
 
     module.CurrentThreadExecutor.submit = submit

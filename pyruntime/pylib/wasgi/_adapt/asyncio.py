@@ -6,7 +6,7 @@ need, a socket to wake the loop by, is left out: there are none.
 
 import errno
 
-from wasgi._sandbox import NO_PROCESSES
+from wasgi._sandbox import NO_PROCESSES, NO_SOCKETS
 
 
 def adapt(module):
@@ -16,6 +16,7 @@ def adapt(module):
 
 def _adapt_base(module):
     module.BaseEventLoop.shutdown_default_executor = _shutdown_default_executor
+    module.BaseEventLoop.create_server = _create_server
     module.BaseEventLoop.subprocess_exec = _subprocess_exec
     module.BaseEventLoop.subprocess_shell = _subprocess_shell
 
@@ -25,6 +26,10 @@ async def _shutdown_default_executor(self, timeout=None):
     self._executor_shutdown_called = True
     if self._default_executor is not None:
         self._default_executor.shutdown(wait=True)
+
+
+async def _create_server(self, protocol_factory, host=None, port=None, **kwargs):
+    raise OSError(errno.ENOSYS, NO_SOCKETS)
 
 
 async def _subprocess_exec(self, protocol_factory, program, *args, **kwargs):

@@ -29,6 +29,17 @@ def run_apart(work):
             sys.modules["asyncio.tasks"]._enter_task(loop, task)
 
 
+def fulfil(future, fn, args, kwargs):
+    """Call fn apart, and keep in the future what it returns or raises."""
+    future.set_running_or_notify_cancel()
+    try:
+        result = run_apart(lambda: fn(*args, **kwargs))
+    except BaseException as e:
+        future.set_exception(e)
+    else:
+        future.set_result(result)
+
+
 def _leave_task(loop):
     """Take the loop's current task off it, and return the task or None."""
     tasks = sys.modules.get("asyncio.tasks")
@@ -47,7 +58,7 @@ def _adapt_threads(module):
         _initialize(self, base)
         if self._broken:
             raise module.BrokenThreadPool(self._broken)
-        run_apart(module._WorkItem(future, fn, args, kwargs).run)
+        fulfil(future, fn, args, kwargs)
         return future
 
     submit.__doc__ = base.Executor.submit.__doc__

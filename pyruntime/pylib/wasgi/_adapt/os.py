@@ -6,15 +6,12 @@ truth and code that asks first takes its other way.
 
 import errno
 import os
-import sys
-import time
 
 from wasgi._sandbox import NO_PROCESSES
 
 _PROCESSES = (
     "fork", "forkpty", "posix_spawn", "posix_spawnp", "spawnl", "spawnle", "spawnlp",
-    "spawnlpe", "spawnv", "spawnve", "spawnvp", "spawnvpe", "system", "wait", "wait3", "wait4",
-    "waitid", "waitpid", "kill", "killpg", "register_at_fork", "nice", "setsid", "getpgid",
+    "spawnlpe", "spawnv", "spawnve", "spawnvp", "spawnvpe", "system", "wait3", "wait4", "waitid", "kill", "killpg", "register_at_fork", "nice", "setsid", "getpgid",
     "setpgid", "getpgrp", "setpgrp", "getsid", "pidfd_open", "WNOHANG", "execv", "execve",
 )
 _PIPES = ("pipe", "pipe2", "mkfifo", "openpty", "dup2", "eventfd", "socketpair")
@@ -66,16 +63,16 @@ def get_terminal_size(fd=1):
     raise OSError(errno.ENOTTY, "the terminal's size is unknown in wasgi's sandbox")
 
 
-def times():
-    """Return the times of this process, in seconds."""
-    return os.times_result((time.process_time(), 0.0, 0.0, 0.0, time.monotonic()))
+def waitpid(pid=-1, options=0):
+    """Raise ChildProcessError, as for a process without children anywhere."""
+    raise ChildProcessError(errno.ECHILD, "No child processes: " + NO_PROCESSES)
 
 
 _ANSWERS = {
     "getuid": getuid, "geteuid": getuid, "getgid": getuid, "getegid": getuid,
     "getppid": getppid, "getlogin": getlogin, "getgroups": getgroups, "getresuid": getresuid,
     "getresgid": getresuid, "getloadavg": getloadavg, "sched_getaffinity": sched_getaffinity,
-    "get_terminal_size": get_terminal_size,
+    "get_terminal_size": get_terminal_size, "wait": waitpid, "waitpid": waitpid,
 }
 
 
