@@ -89,9 +89,10 @@ def _find_no_machine_code():
         (_external.SourcelessFileLoader, _external.BYTECODE_SUFFIXES),
     ]
     sys.path_hooks[-1] = _external.FileFinder.path_hook(*loaders)
-    for folder, finder in sys.path_importer_cache.items():
+    code = _external.ExtensionFileLoader
+    for finder in sys.path_importer_cache.values():
         if type(finder) is _external.FileFinder:
-            sys.path_importer_cache[folder] = _external.FileFinder(folder, *loaders)
+            finder._loaders = [found for found in finder._loaders if found[1] is not code]
 
 
 def _os_attribute(name):
