@@ -113,7 +113,7 @@ func (w workshop) unpackPython(ctx context.Context, tree string, pin sourcePin) 
 func keepTests(kept, tree string) error {
 	skip := func(rel string) bool {
 		switch path.Base(rel) {
-		case "__pycache__", "test_tkinter", "test_ttk", "test_idle", "test_tools", "test_capi", "wheeldata":
+		case "__pycache__", "test_tkinter", "test_ttk", "test_idle", "test_capi", "wheeldata":
 			return true
 		}
 		return false

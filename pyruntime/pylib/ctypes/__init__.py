@@ -7,6 +7,7 @@ everything that would need memory at an address.
 
 import os as _os
 import struct as _struct
+from types import GenericAlias as _GenericAlias
 
 _REFUSAL = "wasgi's sandbox cannot run machine code: ctypes has its types, but no library can be loaded"
 
@@ -27,8 +28,7 @@ class _CData:
 
     _size = 0
 
-    def __class_getitem__(cls, item):
-        return cls
+    __class_getitem__ = classmethod(_GenericAlias)
 
     @classmethod
     def from_param(cls, value):

@@ -36,6 +36,7 @@ ADAPTED = {
     "concurrent.futures.thread": "futures",
     "multiprocessing.connection": "multiprocessing",
     "multiprocessing.process": "multiprocessing",
+    "platform": "platform",
     "signal": "signal",
     "socket": "socket",
     "subprocess": "subprocess",

@@ -16,8 +16,8 @@ _PROCESSES = (
 )
 _PIPES = ("pipe", "pipe2", "mkfifo", "openpty", "dup2", "eventfd", "socketpair")
 _USERS = (
-    "chown", "fchown", "lchown", "chroot", "setuid", "setgid", "seteuid", "setegid",
-    "setreuid", "setregid", "setgroups", "initgroups", "umask", "fchmod", "lchmod",
+    "chroot", "setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid", "setgroups",
+    "initgroups", "lchmod", "mknod",
 )
 
 
@@ -63,12 +63,50 @@ def get_terminal_size(fd=1):
     raise OSError(errno.ENOTTY, "the terminal's size is unknown in wasgi's sandbox")
 
 
+def chown(path, uid, gid, *, dir_fd=None, follow_symlinks=True):
+    """Leave the owner as it is: the only user there is owns all files already."""
+    os.stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+    _check_owner(path, uid, gid)
+
+
+def lchown(path, uid, gid):
+    """Leave the owner as it is."""
+    os.lstat(path)
+    _check_owner(path, uid, gid)
+
+
+def fchown(fd, uid, gid):
+    """Leave the owner as it is."""
+    os.fstat(fd)
+    _check_owner(None, uid, gid)
+
+
+def _check_owner(path, uid, gid):
+    if uid not in (-1, 0) or gid not in (-1, 0):
+        text = "wasgi's sandbox has one user, 0, who owns all files"
+        raise PermissionError(errno.EPERM, text, path)
+
+
+def fchmod(fd, mode):
+    """Leave the mode as it is, as chmod does: files have none."""
+    os.fstat(fd)
+
+
+def umask(mask, /):
+    """Keep the mask, which no file will meet, and return the one before."""
+    before, _masks[0] = _masks[0], mask & 0o777
+    return before
+
+
 def waitpid(pid=-1, options=0):
     """Raise ChildProcessError, as for a process without children anywhere."""
     raise ChildProcessError(errno.ECHILD, "No child processes: " + NO_PROCESSES)
 
 
+_masks = [0o022]
+
 _ANSWERS = {
+    "chown": chown, "fchown": fchown, "lchown": lchown, "fchmod": fchmod, "umask": umask,
     "getuid": getuid, "geteuid": getuid, "getgid": getuid, "getegid": getuid,
     "getppid": getppid, "getlogin": getlogin, "getgroups": getgroups, "getresuid": getresuid,
     "getresgid": getresuid, "getloadavg": getloadavg, "sched_getaffinity": sched_getaffinity,

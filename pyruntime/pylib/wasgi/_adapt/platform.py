@@ -1,0 +1,14 @@
+"""platform: the interpreter is no file whose C library could be looked up."""
+
+
+def adapt(module):
+    """Have libc_ver know nothing about the interpreter."""
+    look_up = module.libc_ver
+
+    def libc_ver(executable=None, lib="", version="", chunksize=16384):
+        if executable is None:
+            return lib, version
+        return look_up(executable, lib, version, chunksize)
+
+    libc_ver.__doc__ = look_up.__doc__
+    module.libc_ver = libc_ver
