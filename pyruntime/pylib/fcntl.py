@@ -38,7 +38,10 @@ def _grant(fd, operation, function):
 
 def _number(fd):
     """Return the descriptor of a file or the number given."""
-    return fd if isinstance(fd, int) else fd.fileno()
+    number = fd if isinstance(fd, int) else fd.fileno()
+    if number < 0:
+        raise ValueError(f"file descriptor cannot be a negative integer ({number})")
+    return number
 
 
 def _is_shared(status):
@@ -69,7 +72,9 @@ def fcntl(fd, cmd, arg=0, /):
     os.fstat(number)
     if cmd == F_GETFD:
         return FD_CLOEXEC
-    if cmd == F_SETFD:
+    if cmd == F_GETFL:
+        return os.O_RDWR
+    if cmd in (F_SETFD, F_SETFL):
         return 0
     raise OSError(errno.ENOSYS, f"fcntl command {cmd} does not exist in wasgi's sandbox")
 

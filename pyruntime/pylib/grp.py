@@ -31,6 +31,8 @@ def getgrnam(name):
     """Return the group of that name, or raise KeyError."""
     if not isinstance(name, str):
         raise TypeError(f"getgrnam() argument must be str, not {type(name).__name__}")
+    if "\0" in name:
+        raise ValueError("embedded null byte")
     for entry in getgrall():
         if entry.gr_name == name:
             return entry

@@ -1,10 +1,12 @@
 """mmap, in memory of its own: a file's content is read when it is mapped.
 
-WebAssembly has no memory that is a file. What a mapping of a file is written goes to the
-file when it is flushed or closed, and later changes of the file are not seen.
+WebAssembly has no memory that is a file. What is written to a mapping goes to the file at
+once, for which the file must still be open; what comes through a memoryview goes there
+when the mapping is flushed or closed. Later changes of the file are not seen.
 """
 
 import errno
+import operator
 import os
 
 ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE, ACCESS_COPY = 0, 1, 2, 3
@@ -19,21 +21,25 @@ error = OSError
 class mmap:
     """Bytes that can be read like a file, sliced and changed in place."""
 
-    def __init__(self, fileno, length, flags=MAP_SHARED, prot=PROT_WRITE | PROT_READ,
-                 access=ACCESS_DEFAULT, offset=0, *, trackfd=True):
+    def __new__(cls, fileno, length, flags=MAP_SHARED, prot=PROT_WRITE | PROT_READ,
+                access=ACCESS_DEFAULT, offset=0, *, trackfd=True):
         if length < 0 or offset < 0:
             raise OverflowError("memory mapped length and offset must be positive")
         if offset % ALLOCATIONGRANULARITY:
             raise OSError(errno.EINVAL, "the offset is no multiple of ALLOCATIONGRANULARITY")
         if access not in (ACCESS_DEFAULT, ACCESS_READ, ACCESS_WRITE, ACCESS_COPY):
             raise ValueError("mmap invalid access parameter.")
+        self = super().__new__(cls)
         self._writable = access != ACCESS_READ and (access != 0 or bool(prot & PROT_WRITE))
         self._fd = -1
         self._position = 0
         self._offset = offset
         self._data = bytearray(length) if fileno == -1 else self._read(fileno, length)
+        self._viewed = False
         if fileno != -1 and access != ACCESS_COPY and flags & MAP_SHARED and self._writable:
             self._fd = fileno
+            self._file = _identity(fileno)
+        return self
 
     def _read(self, fileno, length):
         size = os.fstat(fileno).st_size
@@ -79,12 +85,26 @@ class mmap:
         if isinstance(key, slice) and len(data[key]) != len(value):
             raise IndexError("mmap slice assignment is wrong size")
         data[key] = value
+        self._store(0 if isinstance(key, slice) else key, len(data) if isinstance(key, slice) else 1)
+
+    def _store(self, start, count):
+        """Write bytes that were changed to the file."""
+        if self._fd == -1:
+            return
+        if _identity(self._fd) != self._file:
+            raise OSError(errno.EBADF, "the mapped file was closed, and cannot be written to any more")
+        start = start % len(self._data) if self._data else 0
+        view = memoryview(self._data)[start:start + count]
+        while view:
+            written = os.pwrite(self._fd, view, self._offset + start)
+            view, start = view[written:], start + written
 
     def __contains__(self, item):
         return item in self._open()
 
     def __buffer__(self, flags):
         view = memoryview(self._open())
+        self._viewed = self._writable
         return view if self._writable else view.toreadonly()
 
     def __enter__(self):
@@ -98,21 +118,17 @@ class mmap:
         return (bytes((b,)) for b in self._open())
 
     def close(self):
-        """Write changes to the file and let go of the memory."""
+        """Let go of the memory, and write what came through views to the file."""
         if self._data is not None:
-            self.flush()
+            if self._viewed:
+                self.flush()
             self._data = None
 
     def flush(self, offset=0, size=None, /):
         """Write changes to the file."""
         data = self._open()
-        if self._fd == -1:
-            return
-        view = memoryview(data)[offset:] if size is None else memoryview(data)[offset:offset + size]
-        start = self._offset + offset
-        while view:
-            written = os.pwrite(self._fd, view, start)
-            view, start = view[written:], start + written
+        if len(data):
+            self._store(offset, len(data) - offset if size is None else size)
 
     def read(self, n=None, /):
         """Return up to n bytes from the position on."""
@@ -140,12 +156,13 @@ class mmap:
         if self._position + len(bytes) > len(data):
             raise ValueError("data out of range")
         data[self._position:self._position + len(bytes)] = bytes
+        self._store(self._position, len(bytes))
         self._position += len(bytes)
         return len(bytes)
 
     def write_byte(self, byte, /):
         """Put one byte, given as a number, at the position."""
-        self.write(byte.to_bytes())
+        self.write(operator.index(byte).to_bytes())
 
     def seek(self, pos, whence=0, /):
         """Move the position, and return it."""
@@ -188,15 +205,27 @@ class mmap:
         if min(dest, src, count) < 0 or max(dest, src) + count > len(data):
             raise ValueError("source, destination, or count out of range")
         data[dest:dest + count] = data[src:src + count]
+        self._store(dest, count)
 
     def resize(self, newsize, /):
         """Cut or lengthen the memory, and the file."""
         data = self._changeable()
         if self._fd != -1:
+            self._store(0, 0)
             os.ftruncate(self._fd, self._offset + newsize)
         del data[newsize:]
         data.extend(bytes(newsize - len(data)))
 
     def madvise(self, option, start=0, length=None, /):
         """Take no advice."""
-        self._open()
+        if not 0 <= start <= len(self._open()):
+            raise ValueError("madvise start out of bounds")
+
+
+def _identity(fd):
+    """Return what tells the file of a descriptor from others, None where it is closed."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -34,6 +34,8 @@ def getpwnam(name, /):
     """Return the user of that name, or raise KeyError."""
     if not isinstance(name, str):
         raise TypeError(f"getpwnam() argument must be str, not {type(name).__name__}")
+    if "\0" in name:
+        raise ValueError("embedded null byte")
     for entry in getpwall():
         if entry.pw_name == name:
             return entry

@@ -68,6 +68,8 @@ class NoTestModule(types.ModuleType):
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if name == "get_config":  # which CPython's tests ask for one thing, as they are imported
+            return lambda: {"code_debug_ranges": 1}
         return NoTestFunction(f"needs {self.__name__}.{name}")
 
 

@@ -304,6 +304,8 @@ PyDLL = CDLL
 class LibraryLoader:
     """Loads libraries by name: says that it cannot."""
 
+    __class_getitem__ = classmethod(_GenericAlias)
+
     def __init__(self, dlltype):
         self._dlltype = dlltype
 

@@ -5,6 +5,7 @@ truth and code that asks first takes its other way.
 """
 
 import errno
+import operator
 import os
 
 from wasgi._sandbox import NO_PROCESSES
@@ -64,27 +65,20 @@ def get_terminal_size(fd=1):
 
 
 def chown(path, uid, gid, *, dir_fd=None, follow_symlinks=True):
-    """Leave the owner as it is: the only user there is owns all files already."""
+    """Leave the owner as it is, as chmod does with the mode: files have neither."""
+    operator.index(uid), operator.index(gid)
     os.stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
-    _check_owner(path, uid, gid)
 
 
 def lchown(path, uid, gid):
     """Leave the owner as it is."""
-    os.lstat(path)
-    _check_owner(path, uid, gid)
+    chown(path, uid, gid, follow_symlinks=False)
 
 
 def fchown(fd, uid, gid):
     """Leave the owner as it is."""
+    operator.index(uid), operator.index(gid)
     os.fstat(fd)
-    _check_owner(None, uid, gid)
-
-
-def _check_owner(path, uid, gid):
-    if uid not in (-1, 0) or gid not in (-1, 0):
-        text = "wasgi's sandbox has one user, 0, who owns all files"
-        raise PermissionError(errno.EPERM, text, path)
 
 
 def fchmod(fd, mode):

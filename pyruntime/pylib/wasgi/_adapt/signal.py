@@ -18,4 +18,5 @@ def adapt(module):
             )
         raise AttributeError(text)
 
+    attribute.__module__ = "signal"
     module.__getattr__ = attribute

@@ -74,6 +74,15 @@ class _Names:
             text = f"cannot look up {host!r}: {NO_SOCKETS}"
             raise self.module.gaierror(self.module.EAI_NONAME, text) from None
 
+    def _port(self, port):
+        """Return the number of a port; few have a name here."""
+        known = {None: 0, "http": 80, "https": 443, "smtp": 25}
+        try:
+            return known[port] if port in known else int(port)
+        except ValueError:
+            text = f"the service {port!r} is not known in wasgi's sandbox; give the port's number"
+            raise self.module.gaierror(self.module.EAI_SERVICE, text) from None
+
     def getaddrinfo(self, host, port, family=0, type=0, proto=0, flags=0):
         """Return what socket.getaddrinfo does for an address in numbers, or localhost."""
         module = self.module
@@ -81,7 +90,7 @@ class _Names:
         own = module.AF_INET if address.version == 4 else module.AF_INET6
         if family not in (0, own):
             raise module.gaierror(module.EAI_FAMILY, f"{host!r} is no address of family {family}")
-        target = (str(address), _port(port))
+        target = (str(address), self._port(port))
         if address.version == 6:
             target += (0, 0)
         kinds = [
@@ -112,8 +121,3 @@ class _Names:
     def getnameinfo(self, sockaddr, flags):
         """Return the address and port in numbers."""
         return str(self._address(sockaddr[0])), str(sockaddr[1])
-
-
-def _port(port):
-    """Return the number of a port: services have none by name here."""
-    return int(port or 0)
