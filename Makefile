@@ -7,7 +7,7 @@
 LISTEN ?= 127.0.0.1:8080
 RECIPE  = go run ./pyruntime/build
 
-.PHONY: help run build runtime apps check test bench stress clean
+.PHONY: help run build runtime apps check test test-cpython bench stress clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
@@ -37,6 +37,11 @@ test: build ## every check and test, with the race detector
 	$(RECIPE) tools gcc libc6-dev wabt
 	$(MAKE) check
 	go test -race -timeout 20m ./...
+
+test-cpython: build ## run CPython's own tests in the sandbox
+	$(RECIPE) tests --out bin/cpython-tests
+	WASGI_BIN=$(CURDIR)/bin/wasgi WASGI_CPYTHON_TESTS=$(CURDIR)/bin/cpython-tests \
+		go test -count=1 -v -timeout 30m -run '^TestCPython$$' ./test/cpython
 
 bench: build ## measure against uWSGI and gunicorn, in turn in one run
 	$(RECIPE) tools uwsgi uwsgi-plugin-python3 gunicorn python3

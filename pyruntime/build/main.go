@@ -6,6 +6,7 @@
 //	go run ./pyruntime/build runtime              build the Python runtime
 //	go run ./pyruntime/build site flask --out d   stage packages for an app
 //	go run ./pyruntime/build pin --write          follow Debian's versions
+//	go run ./pyruntime/build tests --out d        stage CPython's own tests
 //	go run ./pyruntime/build tools wabt           install Debian packages
 //
 // Read runtime.go first, then layer.go: they list the steps.
@@ -41,7 +42,7 @@ func commands(out io.Writer) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(runtimeCommand(out), siteCommand(out), pinCommand(out), toolsCommand(out))
+	root.AddCommand(runtimeCommand(out), siteCommand(out), pinCommand(out), testsCommand(out), toolsCommand(out))
 	return root
 }
 

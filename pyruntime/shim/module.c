@@ -87,6 +87,8 @@ static PyObject *scrypt(PyObject *self, PyObject *args, PyObject *kwargs)
 		return NULL;
 	if (salt.obj == NULL)
 		PyErr_SetString(PyExc_TypeError, "scrypt needs salt, n, r and p");
+	else if (maxmem < 0 || maxmem > INT32_MAX)
+		PyErr_SetString(PyExc_ValueError, "maxmem must be between 0 and 2147483647");
 	else if ((key = key_new(len)) != NULL)
 		error = host_scrypt(password.buf, (uint32_t)password.len, salt.buf, (uint32_t)salt.len, n, r, p,
 		                    PyBytes_AS_STRING(key), (uint32_t)len);

@@ -5,6 +5,8 @@ import os
 import sys
 from importlib import _bootstrap_external as _external
 
+from wasgi import _sandbox
+
 APP = "/app"
 CACHE = "/var/cache/python"
 
@@ -69,3 +71,4 @@ def cache_bundle_bytecode():
 
 
 cache_bundle_bytecode()
+_sandbox.install()

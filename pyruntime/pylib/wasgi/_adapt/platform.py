@@ -1,0 +1,16 @@
+"""platform: the interpreter is no file whose C library could be looked up."""
+
+import sys
+
+
+def adapt(module):
+    """Have libc_ver know nothing about the interpreter."""
+    look_up = module.libc_ver
+
+    def libc_ver(executable=None, lib="", version="", chunksize=16384):
+        if executable in (None, sys.executable):
+            return lib, version
+        return look_up(executable, lib, version, chunksize)
+
+    libc_ver.__doc__ = look_up.__doc__
+    module.libc_ver = libc_ver
