@@ -246,6 +246,7 @@ func TestSQLAlchemyFromFourInstances(t *testing.T) {
 	t.Parallel()
 	const books = 25
 	server := testkit.Start(t, testkit.Options{Dir: testkit.StageAll(t, testkit.App{Name: "sqlalchemy", Site: "sqlalchemy"})})
+	makeInstances(t, server, "sqlalchemy")
 	atOnce(func(n int) {
 		b := server.Browser(t, "sqlalchemy.localhost")
 		for i := range books {
@@ -266,6 +267,7 @@ func TestDjangoFromFourInstances(t *testing.T) {
 	bundle := testkit.Stage(t, dir, testkit.App{Name: "django", Site: "django"})
 	testkit.Exec(t, state, bundle, "manage.py", "migrate")
 	server := testkit.Start(t, testkit.Options{Dir: dir, State: state})
+	makeInstances(t, server, "django")
 	atOnce(func(n int) {
 		b := server.Browser(t, "django.localhost")
 		token := csrfToken(t, b.Get("/write/").Want(t, http.StatusOK, ""))
@@ -276,6 +278,19 @@ func TestDjangoFromFourInstances(t *testing.T) {
 	})
 	server.Browser(t, "django.localhost").Get("/").Want(t, http.StatusOK, "60 notes, 2 stars on average")
 	wantInstances(t, server, "django")
+}
+
+// makeInstances lets the server make all four instances of the tenant's: it does when
+// more requests than it has instances for are there at once.
+func makeInstances(t *testing.T, server *testkit.Server, tenant string) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
+		atOnce(func(int) { server.Browser(t, tenant+".localhost").Get("/").Want(t, http.StatusOK, "") })
+		if len(server.Log.Find(0, testkit.Match{Tenant: tenant, Text: "instance ready"})) >= 4 {
+			return
+		}
+	}
+	t.Fatalf("%s does not get four instances", tenant)
 }
 
 // wantInstances fails the test unless four instances of the tenant's have answered.
