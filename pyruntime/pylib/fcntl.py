@@ -38,6 +38,8 @@ def _grant(fd, operation, function):
 
 def _number(fd):
     """Return the descriptor of a file or the number given."""
+    if not isinstance(fd, int) and not hasattr(fd, "fileno"):
+        raise TypeError("argument must be an int, or have a fileno() method.")
     number = fd if isinstance(fd, int) else fd.fileno()
     if number < 0:
         raise ValueError(f"file descriptor cannot be a negative integer ({number})")
@@ -67,7 +69,7 @@ def _warn(function):
 
 
 def fcntl(fd, cmd, arg=0, /):
-    """Answer for the flags of a descriptor; raise OSError for the rest."""
+    """Answer for the flags of a descriptor and grant locks; raise OSError for the rest."""
     number = _number(fd)
     os.fstat(number)
     if cmd == F_GETFD:
@@ -76,6 +78,9 @@ def fcntl(fd, cmd, arg=0, /):
         return os.O_RDWR
     if cmd in (F_SETFD, F_SETFL):
         return 0
+    if cmd in (F_SETLK, F_SETLKW):
+        _grant(number, LOCK_EX, "fcntl")
+        return arg if isinstance(arg, bytes) else 0
     raise OSError(errno.ENOSYS, f"fcntl command {cmd} does not exist in wasgi's sandbox")
 
 

@@ -8,9 +8,12 @@ def adapt(module):
     look_up = module.libc_ver
 
     def libc_ver(executable=None, lib="", version="", chunksize=16384):
-        if executable in (None, sys.executable):
-            return lib, version
-        return look_up(executable, lib, version, chunksize)
+        try:
+            return look_up(executable, lib, version, chunksize)
+        except FileNotFoundError:
+            if executable in (None, sys.executable):
+                return lib, version
+            raise
 
     libc_ver.__doc__ = look_up.__doc__
     module.libc_ver = libc_ver
