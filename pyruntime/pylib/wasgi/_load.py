@@ -1,5 +1,6 @@
 """Imports the app that a bundle's wasgi.toml names."""
 
+import gc
 import importlib
 import os
 import sys
@@ -30,7 +31,12 @@ def load(settings):
         elif name == "cwd":
             os.chdir(value)
     sys.path[:0] = paths
-    return find(entry)
+    # An import makes much and drops little: collecting meanwhile takes a quarter of it.
+    gc.disable()
+    try:
+        return find(entry)
+    finally:
+        gc.enable()
 
 
 def find(entry):
