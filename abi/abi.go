@@ -46,6 +46,7 @@ const (
 	SettingEnv   = "env"   // "NAME=value" for os.environ
 	SettingArg   = "arg"   // one word of python3's command line, its name first
 	SettingCwd   = "cwd"   // the current folder
+	SettingOnce  = "once"  // the guest serves one request: wsgi.run_once
 )
 
 // Outcome is what a guest's call came to.

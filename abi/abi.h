@@ -61,6 +61,7 @@ struct wasgi_pair {
 #define WASGI_SETTING_ENV "env"     /* "NAME=value" for os.environ */
 #define WASGI_SETTING_ARG "arg"     /* one word of python3's command line, its name first */
 #define WASGI_SETTING_CWD "cwd"     /* the current folder */
+#define WASGI_SETTING_ONCE "once"   /* the guest serves one request: wsgi.run_once */
 
 /* Functions of the host, imported from this module. */
 #define WASGI_IMPORT_MODULE "wasgi"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,20 +14,37 @@ import (
 	"wasgi/quotas"
 )
 
+// pad is a buffer for several writers.
+type pad struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (p *pad) Write(text []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.Write(text)
+}
+
+// take returns and forgets the lines written.
+func (p *pad) take() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.b.Reset()
+	return strings.FieldsFunc(p.b.String(), func(r rune) bool { return r == '\n' })
+}
+
 // written returns a log and a function that returns and forgets its lines.
 func written() (*slog.Logger, func() []string) {
-	var b bytes.Buffer
+	b := &pad{}
 	drop := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey || a.Key == slog.LevelKey {
 			return slog.Attr{}
 		}
 		return a
 	}
-	log := slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{ReplaceAttr: drop}))
-	return log, func() []string {
-		defer b.Reset()
-		return strings.FieldsFunc(b.String(), func(r rune) bool { return r == '\n' })
-	}
+	log := slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{ReplaceAttr: drop}))
+	return log, b.take
 }
 
 func TestJournalWritesLineByLine(t *testing.T) {
@@ -58,6 +76,7 @@ func TestJournalDropsAFloodAndTellsHowMuch(t *testing.T) {
 			t.Errorf("%d lines at once, want 131: two seconds' worth", len(got))
 		}
 		time.Sleep(1100 * time.Millisecond)
+		synctest.Wait()
 		want := `msg="869 lines of 757768 bytes were dropped: over log_rate, 64KiB/s" tenant=blog`
 		if got := lines(); len(got) != 1 || got[0] != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -15,6 +15,12 @@ import (
 // ManifestName is the file that makes a folder a bundle.
 const ManifestName = "wasgi.toml"
 
+// Values of Isolation.
+const (
+	perInstance = "instance"
+	perRequest  = "request"
+)
+
 // Manifest is what a bundle says of itself. ParseManifest makes one; the zero value
 // is not valid.
 type Manifest struct {
@@ -23,12 +29,15 @@ type Manifest struct {
 	Prefix string            // of the path, "/" or "/like/this"; becomes SCRIPT_NAME
 	Path   []string          // folders of the bundle for sys.path, in order
 	Env    map[string]string // the app's environment variables
-	Quota  quotas.Quota
+	// Isolation is how long an instance keeps its state, memory and /tmp: "instance",
+	// from request to request, or "request", for one.
+	Isolation string
+	Quota     quotas.Quota
 }
 
 // DefaultManifest returns what holds for a bundle that says nothing.
 func DefaultManifest() Manifest {
-	return Manifest{Prefix: "/", Path: []string{".", "site-packages"}, Quota: quotas.Default()}
+	return Manifest{Prefix: "/", Path: []string{".", "site-packages"}, Isolation: perInstance, Quota: quotas.Default()}
 }
 
 // ParseManifest reads the text of a wasgi.toml. The error names key and value.
@@ -54,6 +63,7 @@ func parseManifest(text string) (Manifest, error) {
 	app.strs("hosts", &m.Hosts)
 	app.str("prefix", &m.Prefix)
 	app.strs("path", &m.Path)
+	app.str("isolation", &m.Isolation)
 	app.done()
 	m.Env = env.env()
 	limits.size("memory", &m.Quota.Memory)
@@ -97,6 +107,9 @@ func (m Manifest) Validate() error {
 		if !filepath.IsLocal(dir) {
 			return fmt.Errorf("app.path has %q: want a folder inside the bundle", dir)
 		}
+	}
+	if m.Isolation != perInstance && m.Isolation != perRequest {
+		return fmt.Errorf("app.isolation = %q: want %q or %q", m.Isolation, perInstance, perRequest)
 	}
 	if err := m.Quota.Validate(); err != nil {
 		return fmt.Errorf("limits.%w", err)
@@ -145,6 +158,14 @@ func validHostPattern(host string) bool {
 func validPrefix(prefix string) bool {
 	return prefix == "/" || strings.HasPrefix(prefix, "/") && path.Clean(prefix) == prefix &&
 		!strings.ContainsFunc(prefix, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '?' || r == '#' || r == '%' })
+}
+
+// maxRequests returns how many requests an instance serves.
+func (m Manifest) maxRequests() int {
+	if m.Isolation == perRequest {
+		return 1
+	}
+	return m.Quota.MaxRequests
 }
 
 // scriptName returns the prefix as PEP 3333 wants it: "" for the root.

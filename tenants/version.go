@@ -55,7 +55,7 @@ func (t *Tenant) newVersion(b Bundle) (*version, error) {
 	v := &version{tenant: t, bundle: b, root: root}
 	v.pool = runtime.NewPool(runtime.PoolConfig{
 		Max:         b.Manifest.Quota.Instances,
-		MaxRequests: b.Manifest.Quota.MaxRequests,
+		MaxRequests: b.Manifest.maxRequests(),
 		New:         v.newInstance,
 	})
 	return v, nil
@@ -92,6 +92,9 @@ func (v *version) settings() *abi.Pairs {
 	s := &abi.Pairs{}
 	s.Add(abi.SettingEntry, m.Entry)
 	s.Add(abi.SettingCwd, appDir)
+	if m.Isolation == perRequest {
+		s.Add(abi.SettingOnce, "1")
+	}
 	for _, dir := range v.bundle.sysPath() {
 		s.Add(abi.SettingPath, dir)
 	}

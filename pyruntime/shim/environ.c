@@ -44,6 +44,11 @@ bool environ_ready(void)
 		&& constants_set("wsgi.file_wrapper", attribute_of("wsgiref.util", "FileWrapper"));
 }
 
+bool environ_once(void)
+{
+	return constants_set("wsgi.run_once", Py_NewRef(Py_True));
+}
+
 static uint32_t name_slot(const char *name, Py_ssize_t len)
 {
 	uint32_t h = 2166136261u; /* FNV-1a */

@@ -86,6 +86,11 @@ int32_t wasgi_serve(uint32_t len)
 	return (int32_t)len;
 }
 
+static bool is_once(const pairs_reader *r)
+{
+	return r->name_len == sizeof WASGI_SETTING_ONCE - 1 && memcmp(r->name, WASGI_SETTING_ONCE, (size_t)r->name_len) == 0;
+}
+
 /* The settings as a list of (name, value) of str. */
 static PyObject *settings_list(uint32_t len)
 {
@@ -98,7 +103,7 @@ static PyObject *settings_list(uint32_t len)
 	list = PyList_New(0);
 	while (list != NULL && (more = pairs_next(&r)) > 0) {
 		PyObject *pair = Py_BuildValue("(s#s#)", r.name, r.name_len, r.value, r.value_len);
-		if (pair == NULL || PyList_Append(list, pair) < 0)
+		if (pair == NULL || PyList_Append(list, pair) < 0 || (is_once(&r) && !environ_once()))
 			Py_CLEAR(list);
 		Py_XDECREF(pair);
 	}

@@ -52,6 +52,8 @@ void pairs_free(pairs_writer *w);
 
 /* environ.c: the request's dict of exact str, completed with the wsgi.* keys. */
 bool environ_ready(void);
+/* environ_once makes wsgi.run_once true. */
+bool environ_once(void);
 PyObject *environ_new(const uint8_t *data, uint32_t len);
 
 /* The request in flight, 0 between requests; objects made for another one refuse to work. serve.c */
