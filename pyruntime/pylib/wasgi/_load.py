@@ -64,14 +64,25 @@ def _attribute(owner, name, entry):
 
 
 def cache_bundle_bytecode():
-    """Keep the bytecode of the app, which is read-only, in a folder of its own."""
-    standard = _external.cache_from_source
+    """Keep the bytecode of the app, which is read-only, in a folder of its own.
 
-    def cache_from_source(path, *args, **kwargs):
-        if not path.startswith(APP + "/"):
-            return standard(path, *args, **kwargs)
-        beside = standard(path, *args, **kwargs)
-        return CACHE + beside.replace("/__pycache__/", "/")
+    Every module that is imported asks twice, so the usual case is answered without the
+    care for all others that the standard function takes.
+    """
+    standard = _external.cache_from_source
+    ending = f".{sys.implementation.cache_tag}.pyc"
+
+    def cache_from_source(path, debug_override=None, *, optimization=None):
+        path = os.fspath(path)
+        bundled = path.startswith(APP + "/")
+        usual = debug_override is optimization is sys.pycache_prefix is None and not sys.flags.optimize
+        if not (usual and path.startswith("/") and path.endswith(".py")):
+            beside = standard(path, debug_override, optimization=optimization)
+            return CACHE + beside.replace("/__pycache__/", "/") if bundled else beside
+        head, _, tail = path.rpartition("/")
+        if bundled:
+            return f"{CACHE}{head}/{tail[:-3]}{ending}"
+        return f"{head}/__pycache__/{tail[:-3]}{ending}"
 
     _external.cache_from_source = cache_from_source
 
