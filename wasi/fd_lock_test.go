@@ -129,9 +129,13 @@ func TestLockWait(t *testing.T) {
 		if took := time.Since(begun); took < 2*time.Millisecond {
 			t.Errorf("slept %v, want 2 ms", took)
 		}
-		free := time.AfterFunc(20*time.Millisecond, func() { a.ok("fd_lock", x, lockNone, 5, 1) })
-		defer free.Stop()
+		freed := make(chan struct{})
+		time.AfterFunc(20*time.Millisecond, func() {
+			defer close(freed)
+			a.ok("fd_lock", x, lockNone, 5, 1)
+		})
 		b.ok("lock_wait", int(time.Hour))
+		<-freed
 		b.ok("fd_lock", y, lockWrite, 5, 1)
 		b.want(EINVAL, "lock_wait", uint64(1<<63))
 		ctx, cancel := context.WithCancel(context.Background())
