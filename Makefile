@@ -10,7 +10,7 @@ RECIPE  = go run ./pyruntime/build
 .PHONY: help run build runtime apps check test test-cpython bench stress clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | column -t -s '|'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 
 run: build apps ## serve the sample apps on LISTEN, 127.0.0.1:8080 if not given
 	bin/wasgi serve --index --listen $(LISTEN) --state bin/state bin/apps

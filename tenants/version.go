@@ -17,8 +17,12 @@ import (
 	"wasgi/wasi"
 )
 
-// startupTimeout bounds the import of an app, in wall time.
-const startupTimeout = 60 * time.Second
+// startupTimeout bounds the import of an app, in wall time; graceTimeout is what an
+// import gets after it to come back.
+const (
+	startupTimeout = 60 * time.Second
+	graceTimeout   = 2 * time.Second
+)
 
 // version is a tenant's app as one state of its bundle makes it.
 type version struct {
@@ -143,8 +147,16 @@ func (v *version) acquire(ctx context.Context) (*runtime.Instance, error) {
 
 // prove makes a first instance, so that an app that cannot be imported is known
 // before it is asked for.
+//
+// It waits a little longer than an import may take and no more: one that cannot be ended
+// from outside must keep neither other tenants nor a mended bundle from being loaded.
 func (v *version) prove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startupTimeout+graceTimeout)
+	defer cancel()
 	i, err := v.acquire(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return v.notLoaded(fmt.Sprintf("the import takes longer than %v", startupTimeout))
+	}
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func startWasgi(b *testing.B, bundle string) *peer {
 const (
 	rounds      = 5
 	perRound    = 2 * time.Second
-	connections = 2
+	connections = 2 // unless WASGI_BENCH_CONNECTIONS says otherwise
 )
 
 // compare drives wasgi and the other in turn and reports, for each, the least CPU time

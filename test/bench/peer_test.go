@@ -73,7 +73,7 @@ func (p *peer) drive(b *testing.B, d time.Duration) cost {
 	var failed atomic.Pointer[error]
 	before, begun := p.cpu(b), time.Now()
 	var wg sync.WaitGroup
-	for range connections {
+	for range clients(b) {
 		wg.Go(func() {
 			if err := p.client(begun.Add(d), &done); err != nil {
 				failed.Store(&err)
@@ -86,6 +86,20 @@ func (p *peer) drive(b *testing.B, d time.Duration) cost {
 	}
 	n := done.Load()
 	return cost{cpu: (p.cpu(b) - before) / time.Duration(n), rate: float64(n) / time.Since(begun).Seconds()}
+}
+
+// clients returns over how many connections a server is driven.
+func clients(b *testing.B) int {
+	b.Helper()
+	text := os.Getenv("WASGI_BENCH_CONNECTIONS")
+	if text == "" {
+		return connections
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		b.Fatalf("WASGI_BENCH_CONNECTIONS is %q, want a whole number from 1", text)
+	}
+	return n
 }
 
 // client sends requests until end; where the server closes, it dials anew.
