@@ -8,20 +8,35 @@ import (
 // Quota is what one tenant may use. Each field's name in wasgi.toml stands behind it.
 // The zero value allows nothing; Default is what a tenant gets that asks for nothing.
 type Quota struct {
-	Memory      Bytes         // memory: linear memory of one instance
-	Timeout     time.Duration // timeout: wall time of one request
-	Instances   int           // instances: requests at once
-	MaxRequests int           // max_requests: requests an instance serves before another takes its place
-	Data        Bytes         // data: what the tenant keeps in /data, for all its instances
-	Tmp         Bytes         // tmp: what one instance keeps in /tmp
-	LogRate     Bytes         // log_rate: what the tenant may log, per second
+	Memory         Bytes         // memory: linear memory of one instance
+	Stack          Bytes         // stack: native stack of one instance, for calls within calls
+	CPU            time.Duration // cpu: CPU time of one request
+	CPUShare       float64       // cpu_share: cores that the tenant may use over time
+	CPUBurst       time.Duration // cpu_burst: CPU time it may save up, and then use at once
+	Timeout        time.Duration // timeout: wall time of one request, without its wait in the queue
+	StartupCPU     time.Duration // startup_cpu: CPU time of importing the app
+	StartupTimeout time.Duration // startup_timeout: wall time of importing the app
+	Instances      int           // instances: requests at once
+	MaxRequests    int           // max_requests: requests an instance serves before another takes its place
+	Queue          int           // queue: requests that wait for an instance
+	QueueTimeout   time.Duration // queue_timeout: how long one waits
+	RequestBody    Bytes         // request_body: the longest body of a request
+	ResponseBody   Bytes         // response_body: the longest body of a response
+	LogRate        Bytes         // log_rate: what the tenant may log, per second
+	LogKeep        Bytes         // log_keep: how much of its log is kept
+	Data           Bytes         // data: what the tenant keeps in /data, for all its instances
+	Tmp            Bytes         // tmp: what one instance keeps in /tmp
 }
 
 // Default returns the limits of a tenant that sets none.
 func Default() Quota {
 	return Quota{
-		Memory: 128 * MiB, Timeout: 30 * time.Second, Instances: 4, MaxRequests: 10000,
-		Data: 64 * MiB, Tmp: 16 * MiB, LogRate: 64 * KiB,
+		Memory: 128 * MiB, Stack: 8 * MiB,
+		CPU: 500 * time.Millisecond, CPUShare: 1, CPUBurst: 5 * time.Second, Timeout: 30 * time.Second,
+		StartupCPU: 10 * time.Second, StartupTimeout: 60 * time.Second,
+		Instances: 4, MaxRequests: 10000, Queue: 64, QueueTimeout: 5 * time.Second,
+		RequestBody: 10 * MiB, ResponseBody: GiB,
+		LogRate: 64 * KiB, LogKeep: MiB, Data: 64 * MiB, Tmp: 16 * MiB,
 	}
 }
 
