@@ -8,7 +8,7 @@
 package abi
 
 // Version is the number both sides must agree on.
-const Version = 1
+const Version = 2
 
 // Exports of the guest.
 const (
@@ -18,6 +18,8 @@ const (
 	exportLoad   = "wasgi_load"
 	exportServe  = "wasgi_serve"
 	exportMain   = "wasgi_main"
+
+	exportInterrupt = "wasgi_interrupt"
 )
 
 // Imports of the guest.
@@ -29,6 +31,15 @@ const (
 	importReport        = "report"
 	importPBKDF2        = "pbkdf2"
 	importScrypt        = "scrypt"
+	importLimitLeft     = "limit_left"
+)
+
+// What the host adds to a guest's code before it compiles it: two functions that are
+// imported beside those above, and an export.
+const (
+	MeterTick      = "tick"       // at the heads of loops, when it is time
+	MeterStackGrow = "stack_grow" // when the stack has reached the mark set for it
+	MeterData      = "wasgi_data" // where the code that was added keeps its numbers
 )
 
 // What guests import of files beside preview 1; package wasi has it.
@@ -58,6 +69,31 @@ const (
 	OutcomeExit   Outcome = 2 // the app asked the process to end
 	OutcomeBroken Outcome = 3 // the shim cannot go on
 	OutcomeMemory Outcome = 4 // memory ran out and nobody caught it
+
+	OutcomeInterrupted Outcome = 5 // the host's interrupt ended it and was reported
+)
+
+// InterruptKind is why a guest is interrupted: what its code sees raised.
+type InterruptKind uint32
+
+const (
+	InterruptLimit    InterruptKind = 1 // wasgi.LimitExceeded
+	InterruptGone     InterruptKind = 2 // wasgi.ClientGone: nobody waits for the response
+	InterruptShutdown InterruptKind = 3 // wasgi.ShuttingDown: the server waits no longer
+)
+
+// What a guest may ask to be told: what is left of the limit of that name.
+const (
+	LeftCPU          = 0 // nanoseconds
+	LeftCPUShare     = 1 // nanoseconds of CPU saved up
+	LeftTimeout      = 2 // nanoseconds
+	LeftMemory       = 3 // bytes, as all that follow
+	LeftRequestBody  = 4
+	LeftResponseBody = 5
+	LeftTmp          = 6
+	LeftData         = 7
+	LeftLogRate      = 8
+	LeftStack        = 9
 )
 
 // Reusable tells whether a guest that came to o may be called again.

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* Raised by one with every change that an older host or guest would misread. */
-#define WASGI_ABI_VERSION 1
+#define WASGI_ABI_VERSION 2
 
 /*
  * Pairs is the layout of every list of names and values: an environ, settings,
@@ -43,10 +43,11 @@ struct wasgi_pair {
  */
 #define WASGI_EXPORT_ABI "wasgi_abi"       /* () -> version */
 #define WASGI_EXPORT_BUFFER "wasgi_buffer" /* (size) -> pointer to the guest's buffer, 0 where memory is short */
-#define WASGI_EXPORT_START "wasgi_start"   /* () -> outcome: the interpreter is up, the shim is ready */
+#define WASGI_EXPORT_START "wasgi_start"   /* (hash seed, 0: random) -> outcome: the interpreter is up, the shim is ready */
 #define WASGI_EXPORT_LOAD "wasgi_load"     /* (len: Pairs of settings) -> outcome: the app is imported */
 #define WASGI_EXPORT_SERVE "wasgi_serve"   /* (len: Pairs of an environ) -> outcome: one request is answered */
 #define WASGI_EXPORT_MAIN "wasgi_main"     /* (len: Pairs of settings) -> exit code: as python3 would run it */
+#define WASGI_EXPORT_INTERRUPT "wasgi_interrupt" /* () -> pointer to the guest's struct wasgi_interrupt, which stays there */
 
 /* What a guest's call came to. */
 #define WASGI_OUTCOME_OK 0      /* done */
@@ -54,6 +55,30 @@ struct wasgi_pair {
 #define WASGI_OUTCOME_EXIT 2    /* the app asked the process to end: the instance is not used again */
 #define WASGI_OUTCOME_BROKEN 3  /* the shim cannot go on: the instance is not used again */
 #define WASGI_OUTCOME_MEMORY 4  /* memory ran out and nobody caught it: the instance is not used again */
+#define WASGI_OUTCOME_INTERRUPTED 5 /* the host's interrupt ended it; reported; the instance is not used again */
+
+/*
+ * How the host interrupts Python code, from within one of its functions: it writes limit
+ * and detail, then pending, and sets bit in the word at breaker, which the evaluation loop
+ * reads at each turn of a loop and each call of a function. The guest then raises what
+ * pending says, once, sets pending back to 0 and counts raised up. It does so too when C
+ * code asks for signals. An exception that Python cannot raise, in a __del__ say, is
+ * raised again after it; code that catches it goes on. A call of load or serve begins with
+ * nothing pending.
+ */
+struct wasgi_interrupt {
+	uint32_t pending; /* 0, or a WASGI_INTERRUPT_* */
+	uint32_t breaker; /* address of the main thread's eval_breaker, 0 before the interpreter is up */
+	uint32_t bit;     /* what the host sets in the word there */
+	uint32_t raised;  /* how often the guest has raised */
+	char limit[32];   /* the limit's name as in wasgi.toml, ends with NUL */
+	char detail[224]; /* UTF-8: "used 510ms of CPU, may use 500ms", ends with NUL */
+};
+
+/* Why it interrupts, and what is raised: a class of the module wasgi. */
+#define WASGI_INTERRUPT_LIMIT 1    /* LimitExceeded, of limit and detail */
+#define WASGI_INTERRUPT_GONE 2     /* ClientGone: nobody waits for the response */
+#define WASGI_INTERRUPT_SHUTDOWN 3 /* ShuttingDown: the server waits no longer */
 
 /* Names of settings. An "env", "path" or "arg" may stand more than once. */
 #define WASGI_SETTING_ENTRY "entry" /* "module:callable" or "module:factory()" */
@@ -71,6 +96,27 @@ struct wasgi_pair {
 #define WASGI_IMPORT_REPORT "report"                 /* (ptr, len): UTF-8 text of the exception that ended the call */
 #define WASGI_IMPORT_PBKDF2 "pbkdf2"                 /* (digest, password, len, salt, len, rounds, out, len) -> error */
 #define WASGI_IMPORT_SCRYPT "scrypt"                 /* (password, len, salt, len, n, r, p, out, len) -> error */
+#define WASGI_IMPORT_LIMIT_LEFT "limit_left"         /* (WASGI_LEFT_*) -> i64, what is left of it; -1: there is no such limit */
+
+/*
+ * What is not the shim's, but added to a guest's code by the host before it compiles it:
+ * two more functions that are imported, and an export.
+ */
+#define WASGI_METER_TICK "tick"             /* (): now and then, at the head of a loop */
+#define WASGI_METER_STACK_GROW "stack_grow" /* (): the stack is used up to where it was watched */
+#define WASGI_METER_DATA "wasgi_data"       /* where the code that was added keeps its numbers */
+
+/* What limit_left tells, by the limit's name in wasgi.toml. */
+#define WASGI_LEFT_CPU 0           /* "cpu", nanoseconds */
+#define WASGI_LEFT_CPU_SHARE 1     /* "cpu_share", nanoseconds of CPU saved up */
+#define WASGI_LEFT_TIMEOUT 2       /* "timeout", nanoseconds */
+#define WASGI_LEFT_MEMORY 3        /* "memory", bytes */
+#define WASGI_LEFT_REQUEST_BODY 4  /* "request_body", bytes */
+#define WASGI_LEFT_RESPONSE_BODY 5 /* "response_body", bytes */
+#define WASGI_LEFT_TMP 6           /* "tmp", bytes */
+#define WASGI_LEFT_DATA 7          /* "data", bytes */
+#define WASGI_LEFT_LOG_RATE 8      /* "log_rate", bytes */
+#define WASGI_LEFT_STACK 9         /* "stack", bytes */
 
 /*
  * What preview 1 lacks of files, imported from this module: locks on ranges of bytes,

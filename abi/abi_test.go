@@ -23,18 +23,25 @@ import (
 type cHeader struct {
 	defines  map[string]string   // name without WASGI_, upper-case, without "_" → value as written
 	comments map[string]string   // the same name → what stands behind the value
-	structs  map[string][]string // name without wasgi_ → its fields, all uint32_t
+	structs  map[string][]cField // name without wasgi_ → its fields
 }
 
-// readHeader parses abi.h line by line: defines with a value, and structs of uint32_t.
+// cField is a field of a struct: a uint32_t, or an array of char.
+type cField struct {
+	name         string
+	offset, size int
+}
+
+// readHeader parses abi.h line by line: defines with a value, and structs.
 func readHeader(t *testing.T) cHeader {
 	t.Helper()
 	text, err := os.ReadFile("abi.h")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := cHeader{map[string]string{}, map[string]string{}, map[string][]string{}}
+	h := cHeader{map[string]string{}, map[string]string{}, map[string][]cField{}}
 	define := regexp.MustCompile(`^#define WASGI_(\w+)\s+("[^"]*"|-?\d+)\s*(?:/\* (.*) \*/)?$`)
+	member := regexp.MustCompile(`^\t(?:uint32_t (\w+)|char (\w+)\[(\d+)\]);`)
 	in := ""
 	for line := range strings.SplitSeq(string(text), "\n") {
 		fields := strings.Fields(line)
@@ -52,14 +59,27 @@ func readHeader(t *testing.T) cHeader {
 		case len(fields) == 1 && fields[0] == "};":
 			in = ""
 		case in != "":
-			if len(fields) != 2 || fields[0] != "uint32_t" {
+			m := member.FindStringSubmatch(line)
+			if m == nil {
 				t.Errorf("abi.h has a field this test cannot read: %s", line)
 				continue
 			}
-			h.structs[in] = append(h.structs[in], strings.TrimSuffix(fields[1], ";"))
+			h.add(in, m[1]+m[2], m[3])
 		}
 	}
 	return h
+}
+
+// add appends a field to a struct: an array of length chars, or a uint32_t where that is "".
+func (h *cHeader) add(name, field, length string) {
+	offset, size := 0, 4
+	if n, err := strconv.Atoi(length); err == nil {
+		size = n
+	}
+	if so := h.structs[name]; len(so) > 0 {
+		offset = so[len(so)-1].offset + so[len(so)-1].size
+	}
+	h.structs[name] = append(h.structs[name], cField{field, offset, size})
 }
 
 // goConstants returns the constants of abi.go, named as cHeader names its defines.
@@ -143,7 +163,7 @@ func TestEveryErrorHasItsSentence(t *testing.T) {
 func TestOutcomesAfterWhichAGuestGoesOn(t *testing.T) {
 	for o, want := range map[Outcome]bool{
 		OutcomeOK: true, OutcomeRaised: true,
-		OutcomeExit: false, OutcomeBroken: false, 4: false, -1: false, 1 << 30: false,
+		OutcomeExit: false, OutcomeBroken: false, OutcomeMemory: false, OutcomeInterrupted: false, -1: false, 1 << 30: false,
 	} {
 		if got := o.Reusable(); got != want {
 			t.Errorf("Outcome(%d).Reusable() = %v, want %v", o, got, want)
@@ -156,9 +176,9 @@ func layout(t *testing.T, h cHeader, name string, values map[string]uint32) []by
 	t.Helper()
 	var b []byte
 	for _, field := range h.structs[name] {
-		value, ok := values[field]
-		if !ok {
-			t.Errorf("struct wasgi_%s has a field %s that Go does not know", name, field)
+		value, ok := values[field.name]
+		if !ok || field.size != 4 {
+			t.Errorf("struct wasgi_%s has a field %v that Go does not know", name, field)
 		}
 		b = binary.LittleEndian.AppendUint32(b, value)
 	}
@@ -170,8 +190,8 @@ func layout(t *testing.T, h cHeader, name string, values map[string]uint32) []by
 
 func TestPairsHaveTheLayoutOfTheHeader(t *testing.T) {
 	h := readHeader(t)
-	if len(h.structs) != 2 {
-		t.Errorf("abi.h has structs %v, want pairs and pair", slices.Collect(maps.Keys(h.structs)))
+	if len(h.structs) != 3 {
+		t.Errorf("abi.h has structs %v, want pairs, pair and interrupt", slices.Collect(maps.Keys(h.structs)))
 	}
 	if got := 4 * len(h.structs["pairs"]); got != pairsHeader {
 		t.Errorf("struct wasgi_pairs has %d bytes, pairsHeader is %d", got, pairsHeader)
@@ -207,7 +227,8 @@ func TestHostFunctionsHaveTheParametersOfTheHeader(t *testing.T) {
 	}
 	want := map[string]string{}
 	for name, value := range h.defines {
-		if !strings.HasPrefix(name, "IMPORT") || name == "IMPORTMODULE" {
+		imported := strings.HasPrefix(name, "IMPORT") || strings.HasPrefix(name, "METER")
+		if !imported || name == "IMPORTMODULE" || name == "METERDATA" {
 			continue
 		}
 		list, rest, ok := strings.Cut(strings.TrimPrefix(h.comments[name], "("), ")")
@@ -215,11 +236,19 @@ func TestHostFunctionsHaveTheParametersOfTheHeader(t *testing.T) {
 			t.Errorf("%s has no parameters in abi.h: %s", name, h.comments[name])
 		}
 		// "headers: Pairs, len" is two; what follows a ":" is a comment.
-		want[strings.Trim(value, `"`)] = fmt.Sprint(strings.Count(list, ",")+1, " to ", strings.Count(rest, "->"))
+		want[strings.Trim(value, `"`)] = fmt.Sprint(parameters(list), " to ", strings.Count(rest, "->"))
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("host functions are\n%v, abi.h lists\n%v", got, want)
 	}
+}
+
+// parameters counts what a list like "ptr, len" names.
+func parameters(list string) int {
+	if list == "" {
+		return 0
+	}
+	return strings.Count(list, ",") + 1
 }
 
 func TestTheShimUsesEveryName(t *testing.T) {

@@ -18,6 +18,7 @@ type Guest struct {
 	serve  api.Function
 	main   api.Function
 
+	interrupt uint32 // where the guest's struct wasgi_interrupt is, 0 where it has none
 	ptr, size uint32 // the guest's buffer, as it last told
 	stack     [1]uint64
 }
@@ -25,13 +26,14 @@ type Guest struct {
 // NewGuest finds the exports in mod and compares the version.
 func NewGuest(ctx context.Context, mod api.Module) (*Guest, error) {
 	g := &Guest{mod: mod}
-	var version api.Function
+	var version, interrupt api.Function
 	exports := []struct {
 		name string
 		to   *api.Function
 	}{
 		{exportABI, &version}, {exportBuffer, &g.buffer}, {exportStart, &g.start},
 		{exportLoad, &g.load}, {exportServe, &g.serve}, {exportMain, &g.main},
+		{exportInterrupt, &interrupt},
 	}
 	for _, e := range exports {
 		if *e.to = mod.ExportedFunction(e.name); *e.to == nil {
@@ -45,12 +47,18 @@ func NewGuest(ctx context.Context, mod api.Module) (*Guest, error) {
 	if got != Version {
 		return nil, fmt.Errorf("guest speaks version %d of the ABI, the host %d: build both anew", got, Version)
 	}
+	at, err := g.call(ctx, interrupt, 0)
+	if err != nil {
+		return nil, fmt.Errorf("guest's %s: %w", exportInterrupt, err)
+	}
+	g.interrupt = uint32(at)
 	return g, nil
 }
 
-// Start brings the interpreter up.
-func (g *Guest) Start(ctx context.Context) (Outcome, error) {
-	o, err := g.call(ctx, g.start, 0)
+// Start brings the interpreter up. hashSeed fixes the hashes of str and bytes, and so
+// the order of sets and what a dict's look-ups cost; 0 leaves them to chance.
+func (g *Guest) Start(ctx context.Context, hashSeed uint32) (Outcome, error) {
+	o, err := g.call(ctx, g.start, uint64(hashSeed))
 	return Outcome(o), err
 }
 

@@ -9,7 +9,9 @@ import (
 
 // Host is what a guest may ask of the host during a call. Each slice is a window on
 // the guest's memory, for the time of the method only. A method may block as long as
-// its client does; it is called by the goroutine that runs the guest.
+// its client does; it is called by the goroutine that runs the guest. A panic out of a
+// method ends the guest's call: what is thrown, if it is an error, is wrapped by the one
+// that Guest returns, and the guest runs no further instruction.
 type Host interface {
 	// InputRead fills p, not empty, with the next bytes of the request's body: how
 	// many, and 0 at its end.
@@ -25,6 +27,14 @@ type Host interface {
 	PBKDF2(d Digest, password, salt []byte, rounds int, out []byte) Error
 	// Scrypt fills out as RFC 7914 says.
 	Scrypt(password, salt []byte, n, r, p int, out []byte) Error
+	// LimitLeft returns what is left of a limit, one of LeftCPU and so on: nanoseconds
+	// or bytes, and -1 where there is no such limit. index is the guest's, any number.
+	LimitLeft(index int) int64
+	// Tick is called by metered code, at the head of any loop: the guest's memory is as
+	// the C code left it there, and Guest.Interrupt may be called.
+	Tick()
+	// StackGrow is called by metered code when the stack has reached the mark set for it.
+	StackGrow()
 }
 
 type hostKey struct{}
@@ -56,6 +66,9 @@ func Instantiate(ctx context.Context, r wazero.Runtime) error {
 	export(importReport, 2, report)
 	export(importPBKDF2, 8, pbkdf2, api.ValueTypeI32)
 	export(importScrypt, 9, scrypt, api.ValueTypeI32)
+	export(importLimitLeft, 1, limitLeft, api.ValueTypeI64)
+	export(MeterTick, 0, tick)
+	export(MeterStackGrow, 0, stackGrow)
 	_, err := b.Instantiate(ctx)
 	return err
 }
@@ -106,3 +119,11 @@ func scrypt(ctx context.Context, mod api.Module, stack []uint64) {
 	e := hostOf(ctx).Scrypt(password, salt, n, r, p, view(mod, stack[7], stack[8]))
 	stack[0] = api.EncodeI32(int32(e))
 }
+
+func limitLeft(ctx context.Context, _ api.Module, stack []uint64) {
+	stack[0] = api.EncodeI64(hostOf(ctx).LimitLeft(int(int32(uint32(stack[0])))))
+}
+
+func tick(ctx context.Context, _ api.Module, _ []uint64) { hostOf(ctx).Tick() }
+
+func stackGrow(ctx context.Context, _ api.Module, _ []uint64) { hostOf(ctx).StackGrow() }

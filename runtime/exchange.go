@@ -144,3 +144,12 @@ func (x *exchange) Report(text []byte) {
 	text = text[:min(len(text), mostReport)]
 	x.report = append(x.report[:0], bytes.ToValidUTF8(text, []byte("\uFFFD"))...)
 }
+
+// LimitLeft implements abi.Host: no limit is known here yet.
+func (x *exchange) LimitLeft(int) int64 { return -1 }
+
+// Tick implements abi.Host: guests are not metered yet.
+func (x *exchange) Tick() {}
+
+// StackGrow implements abi.Host: guests are not metered yet.
+func (x *exchange) StackGrow() {}

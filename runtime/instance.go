@@ -102,7 +102,7 @@ func (i *Instance) instantiate(ctx context.Context, img *Image, limit quotas.Byt
 // Load starts the interpreter and imports the app that settings name. An exception
 // of the import is a *LoadError. ctx ends what the guest waits for.
 func (i *Instance) Load(ctx context.Context, settings *abi.Pairs) error {
-	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx) })
+	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx, 0) })
 	if err == nil {
 		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Load(i.ctx, settings) })
 	}

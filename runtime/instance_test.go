@@ -210,20 +210,21 @@ func TestAGuestThatDoesNotFitIsAnError(t *testing.T) {
 }
 
 func TestGuestsOfAnotherKindAreRefused(t *testing.T) {
-	const version = `(func (export "wasgi_abi") (result i32) (i32.const 1))`
+	const version = `(func (export "wasgi_abi") (result i32) (i32.const 2))`
 	const initialize = `(func (export "_initialize"))`
 	for name, test := range map[string]struct {
 		old, new, want string
 	}{
-		"an older version": {version, strings.Replace(version, "const 1", "const 0", 1), "guest speaks version 0 of the ABI, the host 1: build both anew"},
-		"a newer version":  {version, strings.Replace(version, "const 1", "const 2", 1), "guest speaks version 2 of the ABI"},
+		"an older version": {version, strings.Replace(version, "const 2", "const 1", 1), "guest speaks version 1 of the ABI, the host 2: build both anew"},
+		"a newer version":  {version, strings.Replace(version, "const 2", "const 3", 1), "guest speaks version 3 of the ABI"},
 		"no version":       {`"wasgi_abi"`, `"other"`, `guest does not export "wasgi_abi"`},
 		"no buffer":        {`"wasgi_buffer"`, `"other"`, `guest does not export "wasgi_buffer"`},
 		"no start":         {`"wasgi_start"`, `"other"`, `guest does not export "wasgi_start"`},
 		"no load":          {`"wasgi_load"`, `"other"`, `guest does not export "wasgi_load"`},
 		"no serve":         {`"wasgi_serve"`, `"other"`, `guest does not export "wasgi_serve"`},
 		"no main":          {`"wasgi_main"`, `"other"`, `guest does not export "wasgi_main"`},
-		"a version traps":  {version, strings.Replace(version, "(i32.const 1)", "unreachable", 1), "guest's wasgi_abi: "},
+		"no interrupt":     {`"wasgi_interrupt"`, `"other"`, `guest does not export "wasgi_interrupt"`},
+		"a version traps":  {version, strings.Replace(version, "(i32.const 2)", "unreachable", 1), "guest's wasgi_abi: "},
 		"a start traps":    {initialize, `(func (export "_initialize") unreachable)`, "unreachable"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -301,7 +302,7 @@ func TestLoad(t *testing.T) {
 }
 
 func TestAStartThatFailsImportsNothing(t *testing.T) {
-	const start = `(func (export "wasgi_start") (result i32) (i32.const 0))`
+	const start = `(func (export "wasgi_start") (param i32) (result i32) (i32.const 0))`
 	g := newGuest(t, loadImage(t, scripted(t, start, strings.Replace(start, "const 0", "const 3", 1))))
 	err := g.Load(context.Background(), (&script{}).print(1, "imported\n").end(abi.OutcomeOK).message())
 	if !errors.Is(err, ErrFault) || len(g.log) != 0 || !g.Condemned() {

@@ -28,6 +28,9 @@ WASGI_IMPORT(WASGI_IMPORT_SCRYPT)
 int32_t host_scrypt(const void *password, uint32_t password_len, const void *salt, uint32_t salt_len,
                     uint32_t n, uint32_t r, uint32_t p, void *out, uint32_t out_len);
 
+WASGI_IMPORT(WASGI_IMPORT_LIMIT_LEFT)
+int64_t host_limit_left(int32_t index);
+
 #define WASGI_FILES(name) __attribute__((import_module(WASGI_FILES_MODULE), import_name(name)))
 
 WASGI_FILES(WASGI_FILES_FD_LOCK)

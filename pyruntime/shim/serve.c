@@ -75,6 +75,7 @@ int32_t wasgi_serve(uint32_t len)
 	response *r = NULL;
 	bool ok = false;
 
+	interrupt_forget();
 	request_serial = ++last_serial;
 	environ = environ_new(shim_buffer, len);
 	if (environ != NULL && (r = response_new()) != NULL)
@@ -115,10 +116,12 @@ static PyObject *settings_list(uint32_t len)
 WASGI_EXPORT(WASGI_EXPORT_LOAD)
 int32_t wasgi_load(uint32_t len)
 {
-	PyObject *settings = settings_list(len);
-	PyObject *module = settings ? PyImport_ImportModule("wasgi._load") : NULL;
-	PyObject *app = module ? PyObject_CallMethod(module, "load", "O", settings) : NULL;
+	PyObject *settings, *module, *app;
 
+	interrupt_forget();
+	settings = settings_list(len);
+	module = settings ? PyImport_ImportModule("wasgi._load") : NULL;
+	app = module ? PyObject_CallMethod(module, "load", "O", settings) : NULL;
 	Py_XDECREF(settings);
 	Py_XDECREF(module);
 	if (app == NULL)

@@ -77,6 +77,11 @@ bool response_end(response *r);
 /* report.c: tells the host of the pending exception and clears it; the outcome to return. */
 int report_exception(void);
 
+/* interrupt.c: from interrupt_ready on, in an interpreter that is up, the host can interrupt. */
+void interrupt_ready(void);
+/* interrupt_forget drops an interrupt that was not raised: a call begins. */
+void interrupt_forget(void);
+
 /* Sets the exception that stands for an error of the host's. response.c */
 void raise_host_error(int error);
 

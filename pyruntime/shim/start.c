@@ -80,7 +80,7 @@ static bool before_interpreter(void)
 	return PyImport_AppendInittab("_wasgi", wasgi_module_init) == 0 && sqlite_ready();
 }
 
-static PyStatus start_interpreter(void)
+static PyStatus start_interpreter(uint32_t hash_seed)
 {
 	PyConfig config;
 	PyStatus status = preinitialize();
@@ -88,6 +88,8 @@ static PyStatus start_interpreter(void)
 	if (PyStatus_Exception(status))
 		return status;
 	PyConfig_InitIsolatedConfig(&config);
+	config.use_hash_seed = hash_seed != 0;
+	config.hash_seed = hash_seed;
 	status = config_stdlib(&config);
 	if (!PyStatus_Exception(status))
 		status = Py_InitializeFromConfig(&config);
@@ -104,15 +106,16 @@ static bool prepare(void)
 }
 
 WASGI_EXPORT(WASGI_EXPORT_START)
-int32_t wasgi_start(void)
+int32_t wasgi_start(uint32_t hash_seed)
 {
 	PyStatus status;
 
 	if (!before_interpreter())
 		return report_status(PyStatus_NoMemory());
-	status = start_interpreter();
+	status = start_interpreter(hash_seed);
 	if (PyStatus_Exception(status))
 		return report_status(status);
+	interrupt_ready();
 	if (!prepare()) {
 		report_exception();
 		return WASGI_OUTCOME_BROKEN;
@@ -215,6 +218,7 @@ int32_t wasgi_main(uint32_t len)
 		report_status(status);
 		return 1;
 	}
+	interrupt_ready();
 	module = PyImport_ImportModule("wasgi._load");
 	if (module == NULL)
 		PyErr_Print();

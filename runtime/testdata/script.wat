@@ -15,9 +15,10 @@
   (global $result (mut i32) (i32.const 0))
 
   (func (export "_initialize"))
-  (func (export "wasgi_abi") (result i32) (i32.const 1))
+  (func (export "wasgi_abi") (result i32) (i32.const 2))
   (func (export "wasgi_buffer") (param i32) (result i32) (i32.const 0x10000))
-  (func (export "wasgi_start") (result i32) (i32.const 0))
+  (func (export "wasgi_interrupt") (result i32) (i32.const 0))
+  (func (export "wasgi_start") (param i32) (result i32) (i32.const 0))
   (func (export "wasgi_load") (param i32) (result i32) (call $run))
   (func (export "wasgi_serve") (param i32) (result i32) (call $run))
   (func (export "wasgi_main") (param i32) (result i32) (call $run))
