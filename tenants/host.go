@@ -22,6 +22,9 @@ type Host struct {
 	Stdlib wasi.FS      // Python's library, at /usr/lib/python3.13
 	State  string       // folder on the host for what lasts: each tenant has one in it
 	Log    *slog.Logger // of the server; a tenant's lines carry its name
+
+	gate   *quotas.Gate // set by NewRegistry
+	budget *quotas.Budget
 }
 
 // What a tenant's files may hold besides what its quota says: bytecode, and files and
@@ -72,12 +75,12 @@ func (f *files) close() {
 }
 
 // mounts returns what one instance sees: a /tmp of its own, the rest shared.
-func (f *files) mounts(stdlib, app wasi.FS, tmp quotas.Bytes) []wasi.Mount {
+func (f *files) mounts(stdlib, app wasi.FS, tmp *wasi.Tmp) []wasi.Mount {
 	return []wasi.Mount{
 		{Path: "/usr/lib/python3.13", FS: stdlib},
 		{Path: appDir, FS: app},
 		{Path: "/data", FS: f.data},
 		{Path: "/var/cache/python", FS: f.cache},
-		{Path: "/tmp", FS: wasi.NewTmp(wasi.Quota{Bytes: int64(tmp), Inodes: tmpInodes})},
+		{Path: "/tmp", FS: tmp},
 	}
 }

@@ -27,6 +27,7 @@ type journal struct {
 	lines   int // dropped since the last line that told of it
 	bytes   int
 	telling bool // a line that tells is due
+	refused int64
 }
 
 func newJournal(log *slog.Logger, tenant string, perSecond quotas.Bytes) *journal {
@@ -70,6 +71,7 @@ func (j *journal) admit(n int) bool {
 	if j.limit.AllowN(time.Now(), n+overhead) {
 		return true
 	}
+	j.refused++
 	j.lines++
 	j.bytes += n
 	if !j.telling {
@@ -77,6 +79,20 @@ func (j *journal) admit(n int) bool {
 		time.AfterFunc(time.Second, j.tell)
 	}
 	return false
+}
+
+// dropped returns how many lines were, ever.
+func (j *journal) dropped() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.refused
+}
+
+// left returns how many bytes can be logged now.
+func (j *journal) left() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return max(0, int64(j.limit.Tokens()))
 }
 
 // tell writes the line about what was dropped.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 	"wasgi/wasi"
 )
@@ -229,7 +230,7 @@ func TestATenantServes(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	}
-	if got := blog.Stats(); got != (runtime.PoolStats{Open: 1, Idle: 1}) {
+	if got := blog.Stats().Pool; got != (runtime.PoolStats{Open: 1, Idle: 1}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -253,7 +254,7 @@ func TestAnAppThatCannotBeImported(t *testing.T) {
 			t.Errorf("a request got %v", err)
 		}
 	}
-	if got := blog.current.Load().made.Load(); got != made || blog.Stats().Open != 0 {
+	if got := blog.current.Load().made.Load(); got != made || blog.Stats().Pool.Open != 0 {
 		t.Errorf("requests tried the import %d times more, %+v", got-made, blog.Stats())
 	}
 	if err := s.Load(context.Background(), b); err == nil {
@@ -424,7 +425,7 @@ func TestABusyTenant(t *testing.T) {
 	busy := fly(t, blog)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := ask(ctx, blog, ""); !errors.Is(err, runtime.ErrBusy) {
+	if _, err := ask(ctx, blog, ""); !errors.Is(err, quotas.LimitTimeout) {
 		t.Errorf("got %v", err)
 	}
 	busy.land(t)

@@ -13,16 +13,13 @@ import (
 	"time"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 	"wasgi/wasi"
 )
 
-// startupTimeout bounds the import of an app, in wall time; graceTimeout is what an
-// import gets after it to come back.
-const (
-	startupTimeout = 60 * time.Second
-	graceTimeout   = 2 * time.Second
-)
+// graceTimeout is what an import gets after its time to come back.
+const graceTimeout = 2 * time.Second
 
 // version is a tenant's app as one state of its bundle makes it.
 type version struct {
@@ -58,37 +55,64 @@ func (t *Tenant) newVersion(b Bundle) (*version, error) {
 	}
 	v := &version{tenant: t, bundle: b, root: root}
 	v.pool = runtime.NewPool(runtime.PoolConfig{
-		Max:         b.Manifest.Quota.Instances,
-		MaxRequests: b.Manifest.maxRequests(),
-		New:         v.newInstance,
+		Max:          b.Manifest.Quota.Instances,
+		MaxRequests:  b.Manifest.maxRequests(),
+		Queue:        b.Manifest.Quota.Queue,
+		QueueTimeout: b.Manifest.Quota.QueueTimeout,
+		New:          v.newInstance,
 	})
 	return v, nil
 }
 
 // newInstance makes a guest and imports the app in it.
 func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
-	ctx, cancel := context.WithTimeout(ctx, startupTimeout)
+	ctx, cancel := context.WithTimeout(ctx, v.bundle.Manifest.Quota.StartupTimeout)
 	defer cancel()
 	start := time.Now()
 	if b := v.broken.Load(); b != nil && start.Before(b.until) {
 		return nil, b.err
 	}
-	i, err := v.tenant.host.Image.NewInstance(ctx, runtime.Spec{
-		ID:     v.tenant.Name + "-" + strconv.FormatInt(v.made.Add(1), 10),
-		Memory: v.bundle.Manifest.Quota.Memory,
-		Mounts: v.tenant.files.mounts(v.tenant.host.Stdlib, wasi.ReadOnlyDir(v.root), v.bundle.Manifest.Quota.Tmp),
-		Log:    v.tenant.journal.write,
-	})
+	i, err := v.tenant.host.Image.NewInstance(ctx, v.spec())
 	if err != nil {
 		return nil, err
 	}
 	if err := i.Load(ctx, v.settings()); err != nil {
+		v.tenant.account.Spend(quotas.Usage{Ticks: i.Usage().Ticks})
 		i.Close()
 		return nil, v.loadFailed(err)
 	}
 	v.loaded.Store(true)
 	v.tenant.host.Log.Info("instance ready", "tenant", v.tenant.Name, "instance", i.ID, "ms", time.Since(start).Milliseconds())
 	return i, nil
+}
+
+// spec says what an instance of the version is made of.
+func (v *version) spec() runtime.Spec {
+	t, q := v.tenant, v.bundle.Manifest.Quota
+	tmp := wasi.NewTmp(wasi.Quota{Bytes: int64(q.Tmp), Inodes: tmpInodes})
+	return runtime.Spec{
+		ID:       t.Name + "-" + strconv.FormatInt(v.made.Add(1), 10),
+		Quota:    q,
+		Account:  t.account,
+		Budget:   t.host.budget,
+		HashSeed: t.seed,
+		Mounts:   t.files.mounts(t.host.Stdlib, wasi.ReadOnlyDir(v.root), tmp),
+		Log:      t.journal.write,
+		Left: func(l quotas.Limit) int64 {
+			switch l {
+			case quotas.LimitTmp:
+				return tmp.Left()
+			case quotas.LimitData:
+				return t.files.data.Left()
+			case quotas.LimitLogRate:
+				return t.journal.left()
+			}
+			return -1
+		},
+		Refused: map[quotas.Limit]func() int64{
+			quotas.LimitTmp: tmp.Refused, quotas.LimitData: t.files.data.Refused, quotas.LimitLogRate: t.journal.dropped,
+		},
+	}
 }
 
 func (v *version) settings() *abi.Pairs {
@@ -151,11 +175,12 @@ func (v *version) acquire(ctx context.Context) (*runtime.Instance, error) {
 // It waits a little longer than an import may take and no more: one that cannot be ended
 // from outside must keep neither other tenants nor a mended bundle from being loaded.
 func (v *version) prove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startupTimeout+graceTimeout)
+	most := v.bundle.Manifest.Quota.StartupTimeout
+	ctx, cancel := context.WithTimeout(ctx, most+graceTimeout)
 	defer cancel()
 	i, err := v.acquire(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return v.notLoaded(fmt.Sprintf("the import takes longer than %v", startupTimeout))
+		return v.notLoaded(fmt.Sprintf("the import takes longer than %v", most))
 	}
 	if err != nil {
 		return err

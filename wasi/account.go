@@ -8,6 +8,24 @@ type account struct {
 	mu    sync.Mutex
 	quota Quota
 	used  Usage
+	short int64 // how often more was asked for than the quota has
+}
+
+// refused returns how often more was asked for than the quota has.
+func (a *account) refused() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.short
+}
+
+// left is how many bytes the quota still has, -1 where it has no end.
+func (a *account) left() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.quota.Bytes == 0 {
+		return -1
+	}
+	return max(a.quota.Bytes-a.used.Bytes, 0)
 }
 
 // usage is what is used now.
@@ -21,8 +39,9 @@ func (a *account) usage() Usage {
 func (a *account) grow(n int64) int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.quota.Bytes > 0 {
-		n = min(n, max(a.quota.Bytes-a.used.Bytes, 0))
+	if room := max(a.quota.Bytes-a.used.Bytes, 0); a.quota.Bytes > 0 && n > room {
+		n = room
+		a.short++
 	}
 	a.used.Bytes += n
 	return n
@@ -49,6 +68,7 @@ func (a *account) addInode() Errno {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.quota.Inodes > 0 && a.used.Inodes >= a.quota.Inodes {
+		a.short++
 		return ENOSPC
 	}
 	a.used.Inodes++

@@ -40,6 +40,12 @@ func NewTmp(q Quota) *Tmp {
 // Usage is what it holds now, files that are open but removed included.
 func (t *Tmp) Usage() Usage { return t.usage() }
 
+// Left returns how many bytes can still be written, -1 where the quota has no end.
+func (t *Tmp) Left() int64 { return t.left() }
+
+// Refused returns how often more was asked for than the quota has.
+func (t *Tmp) Refused() int64 { return t.refused() }
+
 // node returns a new file or directory, in no directory yet.
 func (t *Tmp) node(typ Filetype) *tmpNode {
 	t.last++

@@ -24,6 +24,10 @@ import (
 	"strconv"
 )
 
+// Version is raised with every change of what Instrument makes of a module, so that what
+// is kept of an earlier one is not used.
+const Version = 1
+
 // What the host and an instrumented module know each other by.
 const (
 	// Fuel is an exported global, i64: what is left. It begins with 0, so the first

@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 )
 
@@ -306,10 +307,10 @@ func TestABodyEndsAtTheDeadline(t *testing.T) {
 	defer cancel()
 	b.until(run)
 	_, err := b.Read(make([]byte, 10))
-	if <-run.Done(); !errors.Is(err, runtime.ErrDeadline) && !errors.Is(err, runtime.ErrGone) {
+	if <-run.Done(); !errors.Is(err, quotas.LimitTimeout) && !errors.Is(err, runtime.ErrGone) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := b.Read(make([]byte, 10)); !errors.Is(err, runtime.ErrDeadline) {
+	if _, err := b.Read(make([]byte, 10)); !errors.Is(err, quotas.LimitTimeout) {
 		t.Errorf("after the deadline: %v", err)
 	}
 }

@@ -287,7 +287,7 @@ func (r *response) openStream(whole bool) {
 	if r.length < 0 && whole {
 		size = int(r.sent)
 	}
-	r.stream = newStream(r.run, r.ctx.Conn(), r.streamClosed)
+	r.stream = newStream(r.run, r.ctx.Conn(), r.req.Wait, r.streamClosed)
 	r.body.waitFor(r.stream.begun)
 	if size < 0 && !r.ctx.Request.Header.IsHTTP11() {
 		r.hijack()

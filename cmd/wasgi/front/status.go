@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 	"wasgi/tenants"
 )
@@ -52,10 +53,10 @@ func failureOf(err error) failure {
 		return failure{fasthttp.StatusRequestEntityTooLarge, err.Error()}
 	case errors.As(err, &notLoaded):
 		return failure{fasthttp.StatusServiceUnavailable, "the app cannot be loaded"}
-	case errors.Is(err, runtime.ErrBusy), errors.Is(err, runtime.ErrClosed):
+	case errors.Is(err, quotas.LimitQueue), errors.Is(err, quotas.LimitQueueTimeout), errors.Is(err, runtime.ErrClosed):
 		return failure{fasthttp.StatusServiceUnavailable, err.Error()}
-	case errors.Is(err, runtime.ErrDeadline), errors.Is(err, abi.ErrorDeadline), errors.Is(err, context.DeadlineExceeded):
-		return failure{fasthttp.StatusGatewayTimeout, runtime.ErrDeadline.Error()}
+	case errors.Is(err, quotas.LimitTimeout), errors.Is(err, abi.ErrorDeadline), errors.Is(err, context.DeadlineExceeded):
+		return failure{fasthttp.StatusGatewayTimeout, "the request's time is over"}
 	case errors.Is(err, abi.ErrorLimit):
 		return failure{fasthttp.StatusRequestEntityTooLarge, errTooLarge{}.Error()}
 	case errors.Is(err, runtime.ErrGone):

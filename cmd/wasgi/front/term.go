@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"syscall"
@@ -9,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"wasgi/quotas"
 	"wasgi/runtime"
 )
 
@@ -16,11 +18,12 @@ import (
 const look = time.Second
 
 // term is the context of a request in flight. It is done at the request's deadline, with
-// context.DeadlineExceeded as its cause, or soon after its client has gone, with
+// a *quotas.Exceeded of quotas.LimitTimeout as its cause, or soon after its client has gone, with
 // runtime.ErrGone. One timer serves for both.
 type term struct {
 	context.Context
 	cancel context.CancelCauseFunc
+	most   time.Duration
 	end    time.Time
 	conn   net.Conn
 
@@ -29,7 +32,7 @@ type term struct {
 }
 
 func newTerm(timeout time.Duration, conn net.Conn) *term {
-	t := &term{end: time.Now().Add(timeout), conn: conn}
+	t := &term{most: timeout, end: time.Now().Add(timeout), conn: conn}
 	t.Context, t.cancel = context.WithCancelCause(context.Background())
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,7 +57,7 @@ func (t *term) look() {
 	left := time.Until(t.end)
 	switch {
 	case left <= 0:
-		t.cancel(context.DeadlineExceeded)
+		t.cancel(&quotas.Exceeded{Limit: quotas.LimitTimeout, Detail: fmt.Sprintf("took longer than %v", t.most)})
 	case hasGone(t.conn):
 		t.cancel(runtime.ErrGone)
 	default:
