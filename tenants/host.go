@@ -22,6 +22,7 @@ type Host struct {
 	Stdlib wasi.FS      // Python's library, at /usr/lib/python3.13
 	State  string       // folder on the host for what lasts: each tenant has one in it
 	Log    *slog.Logger // of the server; a tenant's lines carry its name
+	Policy Policy       // what the tenants may have
 }
 
 // What a tenant's files may hold besides what its quota says: bytecode, and files and

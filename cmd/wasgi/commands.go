@@ -50,6 +50,7 @@ func rootCommand(std streams) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&e.pyruntime, "pyruntime", "", "use the Python runtime in this folder, not the one in this binary")
 	flags.StringVar(&e.state, "state", "", "keep the tenants' data in this folder (default: by the apps' folder, in the user's state folder)")
+	flags.StringVar(&e.config, "config", "", "read what the tenants may have from this file (see wasgi-server.toml in the README)")
 	flags.StringVar(&e.logFormat, "log", "auto", "text, json, or auto: text on a terminal")
 	flags.BoolVarP(&e.verbose, "verbose", "v", false, "log more")
 	root.AddCommand(runCommand(e), serveCommand(e), checkCommand(e), execCommand(e), versionCommand(e))

@@ -23,7 +23,8 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 	t.Chdir(dir)
 	bundle := filepath.Join(dir, "bundle")
 	wrong := filepath.Join(dir, "apps", "wrong")
-	for _, folder := range []string{bundle, wrong, filepath.Join(dir, "empty")} {
+	greedy := filepath.Join(dir, "apps", "greedy")
+	for _, folder := range []string{bundle, wrong, greedy, filepath.Join(dir, "empty")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -32,6 +33,10 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		filepath.Join(bundle, "wasgi.toml"): "[app]\nentry = \"a:b\"\nhosts = [\"a\"]",
 		filepath.Join(wrong, "wasgi.toml"):  "[app]\nentry = 1",
 		filepath.Join(dir, "file"):          "",
+		filepath.Join(dir, "server.toml"):   "[ceilings]\nmemory = \"64MiB\"",
+		filepath.Join(dir, "bad.toml"):      "[ceilings]\nmemory = \"64\"",
+		filepath.Join(dir, "great.toml"):    "[defaults]\nmemory = \"1GiB\"\n[ceilings]\nmemory = \"64MiB\"",
+		filepath.Join(greedy, "wasgi.toml"): "[app]\nentry = \"a:b\"\nhosts = [\"a\"]\n[limits]\nmemory = \"128MiB\"",
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -61,6 +66,12 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"check nothing":       {[]string{"check", filepath.Join(dir, "nowhere")}, "nowhere: no such file or directory"},
 		"exec nowhere":        {[]string{"exec", "--app", filepath.Join(dir, "nowhere"), "--", "-c", "1"}, "nowhere: no such file or directory"},
 		"exec a wrong bundle": {[]string{"exec", "--app", wrong, "--", "-c", "1"}, "wasgi.toml: app.entry = 1: want a string"},
+		"no configuration":    {[]string{"serve", "--config", "nowhere.toml", dir}, "nowhere.toml: no such file or directory"},
+		"a bad configuration": {[]string{"serve", "--config", "bad.toml", dir}, `bad.toml: ceilings.memory = "64": want a size like "128MiB"`},
+		"the same for run":    {[]string{"run", "--config", "bad.toml", "a:b"}, `bad.toml: ceilings.memory = "64": want a size like "128MiB"`},
+		"and for check":       {[]string{"check", "--config", "bad.toml", bundle}, `bad.toml: ceilings.memory = "64": want a size like "128MiB"`},
+		"too high a default":  {[]string{"serve", "--config", "great.toml", dir}, `great.toml: defaults.memory = "1GiB": more than the ceiling 64MiB (great.toml, ceilings.memory)`},
+		"above a ceiling":     {[]string{"exec", "--config", "server.toml", "--app", greedy}, `greedy/wasgi.toml: limits.memory = "128MiB": more than the ceiling 64MiB (server.toml, ceilings.memory)`},
 		"no runtime there":    {[]string{"version", "--pyruntime", filepath.Join(dir, "nowhere")}, "nowhere has no Python runtime (no python.wasm.zst): build it with \"make build\", or name its folder with --pyruntime"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -43,12 +43,16 @@ func (e *environment) runApp(ctx context.Context, entry string, opts serveOption
 	if err != nil {
 		return err
 	}
-	open := func() (tenants.Bundle, error) { return tenants.OpenApp(folder, entry) }
+	policy, err := tenants.ReadPolicy(e.config)
+	if err != nil {
+		return err
+	}
+	open := func() (tenants.Bundle, error) { return tenants.OpenApp(folder, entry, policy) }
 	if _, err := open(); err != nil {
 		return err
 	}
 	single := tenants.Single{Dir: folder, Open: open}
-	return e.serve(ctx, filepath.Dir(folder), opts, func(r *tenants.Registry, log *slog.Logger) source {
+	return e.serve(ctx, filepath.Dir(folder), policy, opts, func(r *tenants.Registry, log *slog.Logger) source {
 		single.Registry, single.Log = r, log
 		return single
 	})
@@ -68,7 +72,11 @@ func (e *environment) serveFolder(ctx context.Context, dir string, opts serveOpt
 	if _, err := os.Stat(filepath.Join(dir, tenants.ManifestName)); err == nil {
 		return fmt.Errorf("%s is a bundle itself: want the folder that holds it, %s", dir, filepath.Dir(dir))
 	}
-	return e.serve(ctx, dir, opts, func(r *tenants.Registry, log *slog.Logger) source {
+	policy, err := tenants.ReadPolicy(e.config)
+	if err != nil {
+		return err
+	}
+	return e.serve(ctx, dir, policy, opts, func(r *tenants.Registry, log *slog.Logger) source {
 		return tenants.Folder{Dir: dir, Registry: r, Log: log}
 	})
 }
@@ -85,13 +93,13 @@ type source interface {
 
 // serve routes to all bundles, then takes connections, then imports the apps: a
 // request waits for its own app only.
-func (e *environment) serve(ctx context.Context, folder string, opts serveOptions, from func(*tenants.Registry, *slog.Logger) source) error {
+func (e *environment) serve(ctx context.Context, folder string, policy tenants.Policy, opts serveOptions, from func(*tenants.Registry, *slog.Logger) source) error {
 	log, err := e.logger()
 	if err != nil {
 		return err
 	}
 	collectLess()
-	host, free, err := e.host(ctx, folder, log)
+	host, free, err := e.host(ctx, folder, policy, log)
 	if err != nil {
 		return err
 	}
