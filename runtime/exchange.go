@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 )
 
 // Request is one request as the guest sees it.
@@ -16,6 +17,11 @@ type Request struct {
 	Body    io.Reader  // nil where the environ brings it, see Environ's "wsgi.input"
 
 	Instance string // set by who serves it, before the app is called
+	// Hits are the limits that the app met, in order, also where it went on. They are
+	// appended by the goroutine that calls the Response.
+	Hits []quotas.Limit
+	// Usage is what the request used; it is there when Serve returns.
+	Usage quotas.Usage
 }
 
 // Response is where an app's response goes. The methods are called by the goroutine

@@ -179,7 +179,11 @@ func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) b
 	if err != nil {
 		log.Warn("requests cut off", "error", err)
 	}
-	return err == nil
+	if err != nil {
+		return false
+	}
+	server.Wait()
+	return true
 }
 
 // listen opens HOST:PORT or unix:PATH. A socket that nobody listens on any more is
