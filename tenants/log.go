@@ -21,6 +21,8 @@ const longestLine = 8 << 10
 type journal struct {
 	log    *slog.Logger
 	tenant string
+	keep   *keeper            // has the log on the disk; nil: nobody does
+	hit    func(quotas.Limit) // told of each line that is dropped; may be nil
 
 	mu      sync.Mutex
 	limit   *rate.Limiter
@@ -56,9 +58,19 @@ func (j *journal) write(request, stream, text string) {
 	}
 	for line := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
 		line = cut(line)
-		if j.admit(len(line)) {
+		if !j.admit(len(line)) {
+			j.dropped()
+		} else {
 			j.log.Info(line, "tenant", j.tenant, "request", request, "stream", stream)
+			j.keep.add(request, stream, line)
 		}
+	}
+}
+
+// dropped tells who counts.
+func (j *journal) dropped() {
+	if j.hit != nil {
+		j.hit(quotas.LimitLogRate)
 	}
 }
 
@@ -79,13 +91,24 @@ func (j *journal) admit(n int) bool {
 	return false
 }
 
-// tell writes the line about what was dropped.
+// tell writes the line about what was dropped, if anything was since the last.
 func (j *journal) tell() {
 	j.mu.Lock()
 	lines, bytes, limit := j.lines, j.bytes, quotas.Bytes(j.limit.Limit())
 	j.lines, j.bytes, j.telling = 0, 0, false
 	j.mu.Unlock()
-	j.log.Warn(fmt.Sprintf("%d lines of %d bytes were dropped: over log_rate, %s/s", lines, bytes, limit), "tenant", j.tenant)
+	if lines == 0 {
+		return
+	}
+	text := fmt.Sprintf("%d lines of %d bytes were dropped: over log_rate, %s/s", lines, bytes, limit)
+	j.log.Warn(text, "tenant", j.tenant)
+	j.keep.add("", "log", text)
+}
+
+// close tells what was dropped and has the rest of the log written to the disk.
+func (j *journal) close() {
+	j.tell()
+	j.keep.close()
 }
 
 // mostLines is how many lines of an error are logged.

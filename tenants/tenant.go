@@ -35,6 +35,7 @@ func newTenant(h Host, b Bundle) (*Tenant, error) {
 		return nil, err
 	}
 	t.journal = newJournal(h.Log, b.Name, b.Manifest.Quota.LogRate)
+	t.journal.keep = h.keeper(b)
 	v, err := t.newVersion(b)
 	if err != nil {
 		t.files.close()
@@ -89,6 +90,7 @@ func (t *Tenant) replace(v *version) {
 	q := v.bundle.Manifest.Quota
 	t.files.data.SetQuota(wasi.Quota{Bytes: int64(q.Data), Inodes: dataInodes})
 	t.journal.setRate(q.LogRate)
+	t.journal.keep.setMost(q.LogKeep)
 	t.current.Swap(v).close()
 }
 
@@ -119,6 +121,7 @@ func (t *Tenant) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.versions--; t.closed && t.versions == 0 {
+		t.journal.close()
 		t.files.close()
 		close(t.gone)
 	}
