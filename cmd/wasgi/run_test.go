@@ -72,6 +72,9 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"and for check":       {[]string{"check", "--config", "bad.toml", bundle}, `bad.toml: ceilings.memory = "64": want a size like "128MiB"`},
 		"too high a default":  {[]string{"serve", "--config", "great.toml", dir}, `great.toml: defaults.memory = "1GiB": more than the ceiling 64MiB (great.toml, ceilings.memory)`},
 		"above a ceiling":     {[]string{"exec", "--config", "server.toml", "--app", greedy}, `greedy/wasgi.toml: limits.memory = "128MiB": more than the ceiling 64MiB (server.toml, ceilings.memory)`},
+		"logs of what":        {[]string{"logs", dir}, "accepts 2 arg(s), received 1"},
+		"logs of nobody":      {[]string{"logs", "--state", dir, dir, "nobody"}, "no log of tenant nobody is kept in " + filepath.Join(dir, "nobody", "log")},
+		"logs outside":        {[]string{"logs", "--state", dir, dir, "../apps"}, `"../apps" is no tenant: want the name of a bundle's folder`},
 		"no runtime there":    {[]string{"version", "--pyruntime", filepath.Join(dir, "nowhere")}, "nowhere has no Python runtime (no python.wasm.zst): build it with \"make build\", or name its folder with --pyruntime"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,11 +94,12 @@ func TestHelp(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"nothing":      {nil, []string{"Usage:", "run", "serve", "check", "exec", "version", "--pyruntime", "--state", "--log"}},
+		"nothing":      {nil, []string{"Usage:", "run", "serve", "check", "exec", "version", "logs", "--pyruntime", "--state", "--config", "--log"}},
 		"--help":       {[]string{"--help"}, []string{"Usage:", "serve"}},
 		"help serve":   {[]string{"help", "serve"}, []string{"wasgi serve [flags] DIR", "--listen", "127.0.0.1:8080", "SIGHUP"}},
 		"run --help":   {[]string{"run", "--help"}, []string{"wasgi run [flags] MODULE:CALLABLE", "--reload"}},
 		"check --help": {[]string{"check", "--help"}, []string{"wasgi check DIR"}},
+		"logs --help":  {[]string{"logs", "--help"}, []string{"wasgi logs [--follow] DIR NAME", "--follow", "log_keep"}},
 		"exec --help":  {[]string{"exec", "--help"}, []string{"wasgi exec [--app DIR] -- -c CODE | -m MODULE | FILE [ARGS...]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
