@@ -3,6 +3,7 @@ package quotas
 import (
 	"errors"
 	"math"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -201,5 +202,36 @@ func TestWithin(t *testing.T) {
 	}
 	if q := Most().Within(Least()); q != Least() {
 		t.Errorf("got %+v", q)
+	}
+}
+
+// The README's table of limits says what holds.
+func TestLimitsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, least, most := Default(), Least(), Most()
+	columns := [][]Field{value.Fields(), least.Fields(), most.Fields()}
+	for i, f := range columns[0] {
+		_, row, ok := strings.Cut(string(text), "\n| `"+f.Name+"` |")
+		row, _, _ = strings.Cut(row, "\n")
+		cells := strings.Split(row, "|")
+		if !ok || len(cells) < 4 {
+			t.Errorf("%s has no row", f.Name)
+			continue
+		}
+		for n, column := range columns {
+			want := column[i].String()
+			if d, is := column[i].Value.(*time.Duration); is { // the README writes 24h, not 24h0m0s
+				got, err := time.ParseDuration(strings.Trim(cells[n+1], " `"))
+				if err == nil && got == *d {
+					continue
+				}
+			}
+			if got := strings.Trim(cells[n+1], " `"); got != want {
+				t.Errorf("%s: the README has %s, want %s", f.Name, got, want)
+			}
+		}
 	}
 }
