@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wasgi/tenants"
 )
 
 // command runs a command line in a folder of its own, without a Python runtime.
@@ -119,6 +121,22 @@ func TestHelp(t *testing.T) {
 func TestCompletion(t *testing.T) {
 	if code, out, errs := command(t, "completion", "bash"); code != 0 || errs != "" || !strings.Contains(out, "wasgi") {
 		t.Errorf("exit code %d, %d bytes, errors %q", code, len(out), errs)
+	}
+}
+
+func TestTenantsThatAreNotServed(t *testing.T) {
+	var out bytes.Buffer
+	log, err := (&environment{std: streams{err: &out}, logFormat: "text"}).logger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := tenants.ParsePolicy("tenants = {blog = {}, slip = {}}", "server.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tellUnserved(policy, []tenants.Bundle{{Name: "blog"}, {Name: "other"}}, log)
+	if want := `msg="a tenant of the configuration is not served" tenant=slip file=server.toml`; strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), want) {
+		t.Errorf("got %q", out.String())
 	}
 }
 

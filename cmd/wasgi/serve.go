@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -120,6 +122,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		free()
 		return err
 	}
+	tellUnserved(policy, found, log)
 	server := front.New(cfg)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -129,6 +132,16 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		free()
 	}
 	return err
+}
+
+// tellUnserved warns of tenants that the configuration names and no bundle is called: it
+// may be a slip, and its ceilings then hold nobody.
+func tellUnserved(policy tenants.Policy, found []tenants.Bundle, log *slog.Logger) {
+	for _, name := range slices.Sorted(maps.Keys(policy.Tenants)) {
+		if !slices.ContainsFunc(found, func(b tenants.Bundle) bool { return b.Name == name }) {
+			log.Warn("a tenant of the configuration is not served", "tenant", name, "file", policy.File)
+		}
+	}
 }
 
 // collectLess makes Go collect its garbage at four times the heap that lives, not twice,
