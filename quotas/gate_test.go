@@ -98,7 +98,7 @@ func turns(f *Flow, n int) (all []*Turn) {
 func TestGateSharesByWeight(t *testing.T) {
 	g := NewGate(2)
 	guests := [][]*Turn{turns(g.NewFlow(1), 2), turns(g.NewFlow(1), 8), turns(g.NewFlow(2), 3)}
-	const total = 4 * time.Second
+	const total = 20 * time.Second
 	got := share(g, guests, total)
 	for n, want := range []time.Duration{total / 4, total / 4, total / 2} {
 		if got[n] < want*8/10 || got[n] > want*12/10 {

@@ -67,8 +67,8 @@ type watched struct {
 
 // hit counts that the guest went over a limit, once a call.
 func (m *meter) hit(l quotas.Limit) {
-	if !slices.Contains(m.hits, l) {
-		m.hits = append(m.hits, l)
+	if !slices.Contains(*m.hits, l) {
+		*m.hits = append(*m.hits, l)
 		m.account.Hit(l)
 	}
 }

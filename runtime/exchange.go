@@ -17,11 +17,14 @@ type Request struct {
 	Body    io.Reader  // nil where the environ brings it, see Environ's "wsgi.input"
 
 	Instance string // set by who serves it, before the app is called
+	// Hits are the limits that the app met, in order, also where it went on. They are
+	// appended by the goroutine that calls the Response.
+	Hits []quotas.Limit
+	// Usage is what the request used; it is there when Serve returns.
+	Usage quotas.Usage
 	// Wait calls a function that may block for long, while other guests run. It is set
 	// by who serves it.
-	Wait  func(block func())
-	Usage quotas.Usage   // what it has used; whole when Serve returns
-	Hits  []quotas.Limit // limits it met; the app may have answered all the same
+	Wait func(block func())
 }
 
 // Response is where an app's response goes. The methods are called by the goroutine
@@ -97,7 +100,6 @@ func (x *exchange) ResponseStart(status []byte, headers abi.View) abi.Error {
 		return abi.ErrorOrder
 	}
 	x.meter.observe()
-	x.request.Hits = x.meter.hits
 	err := x.response.Start(status, headers)
 	if err == nil {
 		x.phase = phaseBody
@@ -119,6 +121,7 @@ func (x *exchange) ResponseWrite(block []byte, last bool) abi.Error {
 	if last {
 		x.phase = phaseDone
 	}
+	x.meter.observe()
 	x.meter.usage.Out += quotas.Bytes(len(block))
 	err := x.response.Write(block, last)
 	return x.refuse(err)

@@ -115,7 +115,7 @@ func (i *Instance) instantiate(ctx context.Context, img *Image, spec Spec) error
 	if err := i.meter.attach(i.mod, mem, spec); err != nil {
 		return err
 	}
-	i.meter.begin(ctx, i.startup(), quotas.Usage{})
+	i.meter.begin(ctx, i.startup(), quotas.Usage{}, new([]quotas.Limit))
 	return i.run(ctx, func() error { return i.initialize(img) })
 }
 
@@ -167,7 +167,7 @@ func (i *Instance) request() allowance {
 // Load starts the interpreter and imports the app that settings name. An exception
 // of the import is a *LoadError. ctx ends what the guest waits for.
 func (i *Instance) Load(ctx context.Context, settings *abi.Pairs) error {
-	i.meter.begin(ctx, i.startup(), i.meter.usage)
+	i.meter.begin(ctx, i.startup(), i.meter.usage, i.meter.hits)
 	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx, i.hashSeed) })
 	if err == nil {
 		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Load(i.ctx, settings) })
@@ -205,10 +205,10 @@ func (i *Instance) Serve(ctx context.Context, req *Request, resp Response) error
 	req.Wait = i.meter.wait
 	i.exchange.begin(ctx, req, resp)
 	i.served++
-	i.meter.begin(ctx, i.request(), req.Usage)
+	i.meter.begin(ctx, i.request(), req.Usage, &req.Hits)
 	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Serve(i.ctx, req.Environ) })
 	i.meter.observe()
-	req.Usage, req.Hits = i.meter.usage, i.meter.hits
+	req.Usage = i.meter.usage
 	if i.exchange.err != nil && !errors.As(err, new(*quotas.Exceeded)) {
 		err = i.exchange.err
 	}
@@ -223,7 +223,7 @@ func (i *Instance) Report() string { return string(i.exchange.report) }
 // Main runs Python as python3 would be run with the words that settings hold, and
 // returns its exit code.
 func (i *Instance) Main(ctx context.Context, settings *abi.Pairs) (int, error) {
-	i.meter.begin(ctx, allowance{}, i.meter.usage)
+	i.meter.begin(ctx, allowance{}, i.meter.usage, i.meter.hits)
 	i.condemned = true
 	var code int
 	err := i.run(ctx, func() (err error) {

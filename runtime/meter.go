@@ -62,11 +62,11 @@ type meter struct {
 	may         allowance
 	usage       quotas.Usage
 	running     bool
-	mark        time.Duration // the thread's clock when it was last read
-	set         int64         // what the fuel counter was set to
-	moved       int64         // bytes that host functions have moved since the last tick
-	refused     int           // the memory's, as last seen
-	hits        []quotas.Limit
+	mark        time.Duration   // the thread's clock when it was last read
+	set         int64           // what the fuel counter was set to
+	moved       int64           // bytes that host functions have moved since the last tick
+	refused     int             // the memory's, as last seen
+	hits        *[]quotas.Limit // that the call has met
 	watched     []watched
 	parked      bool  // the tenant's share was used up
 	interrupted error // why the guest was interrupted, nil if it was not
@@ -82,9 +82,9 @@ func (e *ended) Error() string { return e.why.Error() }
 func (e *ended) Unwrap() error { return e.why }
 
 // begin opens the account of a call. What an earlier one used stays, where continued.
-func (m *meter) begin(ctx context.Context, may allowance, used quotas.Usage) {
-	m.ctx, m.may, m.usage = ctx, may, used
-	m.refused, m.parked, m.interrupted, m.moved, m.hits = m.memory.Refused(), false, nil, 0, nil
+func (m *meter) begin(ctx context.Context, may allowance, used quotas.Usage, hits *[]quotas.Limit) {
+	m.ctx, m.may, m.usage, m.hits = ctx, may, used, hits
+	m.refused, m.parked, m.interrupted, m.moved = m.memory.Refused(), false, nil, 0
 	for n := range m.watched {
 		m.watched[n].seen = m.watched[n].refused()
 	}

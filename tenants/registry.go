@@ -29,8 +29,10 @@ type Registry struct {
 // NewRegistry returns a registry without tenants.
 func NewRegistry(h Host) *Registry {
 	r := &Registry{tenants: map[string]*Tenant{}}
-	h.gate = quotas.NewGate(2)
-	h.budget = quotas.NewBudget(quotas.GiB, r.reduce)
+	h.gate = quotas.NewGate(h.Policy.cpus())
+	if h.Policy.Memory > 0 {
+		h.budget = quotas.NewBudget(h.Policy.Memory, r.reduce)
+	}
 	r.host = h
 	r.routes.Store(&routes{})
 	return r

@@ -130,7 +130,7 @@ func (s *server) openFiles() int {
 func (s *server) bundle(name, entry, app, limits string) Bundle {
 	s.t.Helper()
 	write(s.t, manifest("entry = \""+entry+"\"\n"+app, "", limits), s.dir, name, ManifestName)
-	b, err := OpenBundle(filepath.Join(s.dir, name))
+	b, err := OpenBundle(filepath.Join(s.dir, name), Policy{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestAnUnchangedBundleStays(t *testing.T) {
 	if s.load("blog", "one:app", "", "") != blog {
 		t.Error("another tenant")
 	}
-	b, err := OpenBundle(filepath.Join(s.dir, "blog"))
+	b, err := OpenBundle(filepath.Join(s.dir, "blog"), Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,9 @@ func newTenant(h Host, b Bundle) (*Tenant, error) {
 		return nil, err
 	}
 	t.journal = newJournal(h.Log, b.Name, b.Manifest.Quota.LogRate)
-	t.account = quotas.NewAccount(b.Manifest.Quota, h.gate.NewFlow(1))
+	t.account = quotas.NewAccount(b.Manifest.Quota, h.gate.NewFlow(h.Policy.Tenant(b.Name).Weight))
 	t.seed = 1 + rand.Uint32N(math.MaxUint32)
+	t.journal.keep = h.keeper(b)
 	v, err := t.newVersion(b)
 	if err != nil {
 		t.files.close()
@@ -123,6 +124,7 @@ func (t *Tenant) replace(v *version) {
 	t.files.data.SetQuota(wasi.Quota{Bytes: int64(q.Data), Inodes: dataInodes})
 	t.journal.setRate(q.LogRate)
 	t.account.Bucket.Set(q.CPUShare, q.CPUBurst)
+	t.journal.keep.setMost(q.LogKeep)
 	t.current.Swap(v).close()
 }
 
@@ -153,6 +155,7 @@ func (t *Tenant) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.versions--; t.closed && t.versions == 0 {
+		t.journal.close()
 		t.files.close()
 		close(t.gone)
 	}

@@ -27,10 +27,10 @@ type version struct {
 	bundle Bundle
 	root   *os.Root // the bundle's folder
 	pool   *runtime.Pool
-	made   atomic.Int64           // instances made so far
-	loaded atomic.Bool            // an instance was made
-	failed atomic.Pointer[string] // why none can be
-	ended  sync.Once              // close
+	made   atomic.Int64                   // instances made so far
+	loaded atomic.Bool                    // an instance was made
+	failed atomic.Pointer[NotLoadedError] // why none can be
+	ended  sync.Once                      // close
 	broken atomic.Pointer[setback]
 }
 
@@ -74,7 +74,7 @@ func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
 	}
 	i, err := v.tenant.host.Image.NewInstance(ctx, v.spec())
 	if err != nil {
-		return nil, err
+		return nil, v.loadFailed(err)
 	}
 	if err := i.Load(ctx, v.settings()); err != nil {
 		v.tenant.account.Spend(quotas.Usage{Ticks: i.Usage().Ticks})
@@ -133,38 +133,46 @@ func (v *version) settings() *abi.Pairs {
 }
 
 // loadFailed remembers an app that could not be imported even once: it is not tried
-// again for each request.
+// again for each request. What may be better in a moment holds for a moment.
 func (v *version) loadFailed(err error) error {
-	var load *runtime.LoadError
-	if errors.As(err, &load) && !v.loaded.Load() {
-		text := load.Error()
-		v.failed.Store(&text)
-		return v.notLoaded(text)
+	failure := v.notLoaded(err.Error(), err)
+	var over *quotas.Exceeded
+	if errors.As(err, &over) {
+		v.tenant.journal.write("", "limit", over.Error())
 	}
-	err = v.notLoaded(err.Error())
-	v.broken.Store(&setback{err, time.Now().Add(retryAfter)})
-	LogError(v.tenant.host.Log, "instance not made", v.tenant.Name, err)
-	return err
+	passing := errors.Is(err, runtime.ErrShutdown) || over != nil && (over.RetryAfter > 0 || over.Limit == quotas.LimitStartupTimeout)
+	if errors.As(err, new(*runtime.LoadError)) && !v.loaded.Load() && !passing {
+		v.failed.Store(failure)
+		return failure
+	}
+	v.broken.Store(&setback{failure, time.Now().Add(retryAfter)})
+	if !errors.Is(err, runtime.ErrShutdown) {
+		LogError(v.tenant.host.Log, "instance not made", v.tenant.Name, failure)
+	}
+	return failure
 }
 
-func (v *version) notLoaded(why string) error {
-	return &NotLoadedError{Tenant: v.tenant.Name, File: v.bundle.Dir + "/" + ManifestName, Entry: v.bundle.Manifest.Entry, Why: why}
+func (v *version) notLoaded(why string, err error) *NotLoadedError {
+	return &NotLoadedError{Tenant: v.tenant.Name, File: v.bundle.Dir + "/" + ManifestName, Entry: v.bundle.Manifest.Entry, Why: why, Err: err}
 }
 
 // NotLoadedError says why a tenant's app cannot answer.
 type NotLoadedError struct {
 	Tenant, File, Entry string
 	Why                 string // often with Python's traceback, over several lines
+	Err                 error  // what it came of, a *quotas.Exceeded for one
 }
 
 func (e *NotLoadedError) Error() string {
 	return fmt.Sprintf("%s: app.entry = %q: %s", e.File, e.Entry, e.Why)
 }
 
+func (e *NotLoadedError) Unwrap() error { return e.Err }
+
 // acquire is the pool's, but fails at once where the app is known not to load.
 func (v *version) acquire(ctx context.Context) (*runtime.Instance, error) {
 	if why := v.failed.Load(); why != nil {
-		return nil, v.notLoaded(*why)
+		return nil, why
 	}
 	return v.pool.Acquire(ctx)
 }
@@ -180,7 +188,7 @@ func (v *version) prove(ctx context.Context) error {
 	defer cancel()
 	i, err := v.acquire(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return v.notLoaded(fmt.Sprintf("the import takes longer than %v", most))
+		return v.notLoaded(fmt.Sprintf("the import takes longer than %v", most), quotas.LimitStartupTimeout)
 	}
 	if err != nil {
 		return err

@@ -140,7 +140,7 @@ func (img *image) start(t *testing.T, hashSeed uint32) *instance {
 func (i *instance) instantiate(t *testing.T, img *image) {
 	t.Helper()
 	memory := img.compiled.ExportedMemories()["memory"]
-	mem, err := quotas.NewMemory(quotas.Bytes(memory.Min())*quotas.PageSize, 128*quotas.MiB)
+	mem, err := quotas.NewMemory(quotas.Bytes(memory.Min())*quotas.PageSize, 128*quotas.MiB, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
