@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	goruntime "runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -24,6 +25,13 @@ import (
 
 // drainTimeout is how long requests in flight may take when the server ends.
 const drainTimeout = 30 * time.Second
+
+// endTimeout is how long apps that were ended may take to end.
+const endTimeout = 5 * time.Second
+
+// spareProcessors are Go's for all but guests: for as long as a guest runs it keeps one of
+// those, and a connection that becomes ready meanwhile is to find another.
+const spareProcessors = 2
 
 // serveOptions are the flags of the commands that serve.
 type serveOptions struct {
@@ -101,6 +109,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	collectLess()
+	goruntime.GOMAXPROCS(max(policy.CPUs, 1) + spareProcessors)
 	host, free, err := e.host(ctx, folder, policy, log)
 	if err != nil {
 		return err
@@ -181,19 +190,19 @@ func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool
 	}
 }
 
-// drain lets requests in flight finish and tells whether all did: guests that still run
-// need the code that they run.
+// drain lets requests in flight finish, ends those that take too long, and tells whether
+// all are done: guests that still run need the code that they run.
 func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
 		log.Warn("connections cut off", "error", err)
 	}
-	err := registry.Close(ctx)
-	if err != nil {
+	server.End()
+	ctx, cancel = context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	if err := registry.Close(ctx); err != nil {
 		log.Warn("requests cut off", "error", err)
-	}
-	if err != nil {
 		return false
 	}
 	server.Wait()

@@ -46,7 +46,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 // serve runs the app on a goroutine of its own and returns when the response's head
 // and whole body, or the stream that its body will come from, are in ctx.
 func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody) {
-	run := newTerm(tenant.Quota().Timeout, ctx.Conn())
+	run := newTerm(s.working, tenant.Quota().Timeout, ctx.Conn())
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
 	resp.most = int64(tenant.Quota().ResponseBody)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"wasgi/runtime"
 	"wasgi/tenants"
 )
 
@@ -44,11 +45,15 @@ type Server struct {
 	cfg  Config
 	http *fasthttp.Server
 	apps sync.WaitGroup // requests that an app is at
+
+	working context.Context // of all requests
+	end     context.CancelCauseFunc
 }
 
 // New returns a server that listens nowhere yet.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg}
+	s.working, s.end = context.WithCancelCause(context.Background())
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.malformed,
@@ -84,6 +89,9 @@ func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l}) 
 // Shutdown stops listening, lets requests in flight finish and closes idle
 // connections; it waits until ctx is done.
 func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+
+// End ends the apps that are at a request still: they are interrupted, and have a grace.
+func (s *Server) End() { s.end(runtime.ErrShutdown) }
 
 // Wait returns when no app is at a request any more, and each has its line in the access
 // log.

@@ -19,7 +19,7 @@ const look = time.Second
 
 // term is the context of a request in flight. It is done at the request's deadline, with
 // a *quotas.Exceeded of quotas.LimitTimeout as its cause, or soon after its client has gone, with
-// runtime.ErrGone. One timer serves for both.
+// runtime.ErrGone, or when base is. One timer serves for the first two.
 type term struct {
 	context.Context
 	cancel context.CancelCauseFunc
@@ -31,9 +31,9 @@ type term struct {
 	timer *time.Timer
 }
 
-func newTerm(timeout time.Duration, conn net.Conn) *term {
+func newTerm(base context.Context, timeout time.Duration, conn net.Conn) *term {
 	t := &term{most: timeout, end: time.Now().Add(timeout), conn: conn}
-	t.Context, t.cancel = context.WithCancelCause(context.Background())
+	t.Context, t.cancel = context.WithCancelCause(base)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timer = time.AfterFunc(min(timeout, look), t.look)
