@@ -31,6 +31,8 @@ type Spec struct {
 	// Left returns what is left of a limit that the instance does not know of itself,
 	// -1 where there is none. May be nil.
 	Left func(quotas.Limit) int64
+	// Closed is called when the instance is closed. May be nil.
+	Closed func()
 	// Refused tell how often limits that the instance does not know of itself were met.
 	Refused map[quotas.Limit]func() int64
 	// Log takes what the guest prints, line by line, with the id of the request it
@@ -61,6 +63,7 @@ type Instance struct {
 	meter     meter
 	quota     quotas.Quota
 	hashSeed  uint32
+	closed    func()
 	stdout    *lines // nil where the streams are a command's
 	stderr    *lines
 	ctx       context.Context // of every call: names the sandbox and the exchange
@@ -71,7 +74,7 @@ type Instance struct {
 
 // NewInstance makes a guest whose interpreter is not started yet.
 func (img *Image) NewInstance(ctx context.Context, spec Spec) (*Instance, error) {
-	i := &Instance{ID: spec.ID, quota: spec.Quota, hashSeed: spec.HashSeed}
+	i := &Instance{ID: spec.ID, quota: spec.Quota, hashSeed: spec.HashSeed, closed: spec.Closed}
 	i.exchange.meter = &i.meter
 	if spec.Log != nil {
 		i.stdout = &lines{exchange: &i.exchange, stream: "stdout", log: spec.Log}
@@ -325,4 +328,7 @@ func (i *Instance) Close() {
 	}
 	i.sandbox.Close()
 	i.meter.detach()
+	if i.closed != nil {
+		i.closed()
+	}
 }

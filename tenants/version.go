@@ -90,6 +90,9 @@ func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
 func (v *version) spec() runtime.Spec {
 	t, q := v.tenant, v.bundle.Manifest.Quota
 	tmp := wasi.NewTmp(wasi.Quota{Bytes: int64(q.Tmp), Inodes: tmpInodes})
+	tmp.From(
+		func(n int64) bool { return t.host.budget.Take(quotas.Bytes(n)) },
+		func(n int64) { t.host.budget.Give(quotas.Bytes(n)) })
 	return runtime.Spec{
 		ID:       t.Name + "-" + strconv.FormatInt(v.made.Add(1), 10),
 		Quota:    q,
@@ -98,6 +101,7 @@ func (v *version) spec() runtime.Spec {
 		HashSeed: t.seed,
 		Mounts:   t.files.mounts(t.host.Stdlib, wasi.ReadOnlyDir(v.root), tmp),
 		Log:      t.journal.write,
+		Closed:   tmp.Free,
 		Left: func(l quotas.Limit) int64 {
 			switch l {
 			case quotas.LimitTmp:

@@ -9,6 +9,11 @@ type account struct {
 	quota Quota
 	used  Usage
 	short int64 // how often more was asked for than the quota has
+
+	// take and give move bytes from and to where more than this file system's come
+	// from; nil: nobody else counts them.
+	take func(n int64) bool
+	give func(n int64)
 }
 
 // refused returns how often more was asked for than the quota has.
@@ -43,6 +48,10 @@ func (a *account) grow(n int64) int64 {
 		n = room
 		a.short++
 	}
+	if n > 0 && a.take != nil && !a.take(n) {
+		a.short++
+		return 0
+	}
 	a.used.Bytes += n
 	return n
 }
@@ -60,7 +69,15 @@ func (a *account) growAll(n int64) Errno {
 func (a *account) shrink(n int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.release(n)
+}
+
+// release gives n bytes back. The caller holds mu.
+func (a *account) release(n int64) {
 	a.used.Bytes -= n
+	if a.give != nil {
+		a.give(n)
+	}
 }
 
 // addInode takes an inode. Errors: ENOSPC.
@@ -80,7 +97,7 @@ func (a *account) freeInode(bytes int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.used.Inodes--
-	a.used.Bytes -= bytes
+	a.release(bytes)
 }
 
 // resize is how a file of size bytes takes a write of n bytes at off: it takes
