@@ -16,7 +16,7 @@ type Quota struct {
 	CPU            time.Duration // cpu: CPU time of one request
 	CPUShare       float64       // cpu_share: cores that the tenant may use over time
 	CPUBurst       time.Duration // cpu_burst: CPU time it may save up, and then use at once
-	Timeout        time.Duration // timeout: wall time of one request, without its wait in the queue
+	Timeout        time.Duration // timeout: wall time of one request, its waits included
 	StartupCPU     time.Duration // startup_cpu: CPU time of importing the app
 	StartupTimeout time.Duration // startup_timeout: wall time of importing the app
 	Instances      int           // instances: requests at once
