@@ -32,7 +32,7 @@ func charges(t *testing.T, b *body, counters ...uint32) []span {
 		if !is(in[i]) || in[i+1].op != opI64Const && in[i+1].op != opLocalGet {
 			continue
 		}
-		if in[i+2].op == opI64LtS {
+		if in[i+2].op == opI64GeS {
 			continue
 		}
 		to := i
