@@ -13,15 +13,13 @@ import (
 
 // What a meter goes by.
 const (
-	slice      = 100 * time.Microsecond // of CPU between two ticks
-	leastFuel  = 1 << 10                // of a slice
-	mostFuel   = 1 << 22
-	firstFuel  = 1 << 15
-	graceCPU   = 4 * time.Millisecond // after the interrupt, for finally blocks and the like
-	graceWall  = time.Second
-	workSlice  = 64 << 10 // bytes that a host function moves, at most, between two ticks
-	firstStack = 256 * quotas.KiB
-	graceStack = 256 * quotas.KiB
+	slice     = 100 * time.Microsecond // of CPU between two ticks
+	leastFuel = 1 << 10                // of a slice
+	mostFuel  = 1 << 22
+	firstFuel = 1 << 15
+	graceCPU  = 4 * time.Millisecond // after the interrupt, for finally blocks and the like
+	graceWall = time.Second
+	workSlice = 64 << 10 // bytes that a host function moves, at most, between two ticks
 )
 
 // allowance is what one call of a guest, or a few, may use, and what it is called where
@@ -41,16 +39,16 @@ type allowance struct {
 // by an exception, and ended a grace later. One goroutine uses a meter: the one that
 // runs the guest, locked to its thread meanwhile.
 type meter struct {
-	account *quotas.Account
-	turn    *quotas.Turn
-	memory  *quotas.Memory
-	budget  *quotas.Budget
-	most    quotas.Bytes // of native stack
-	fuel    counter
-	stack   counter
-	alarm   func(kind abi.InterruptKind, limit, detail string) bool // tells the guest
-	cut     func()                                                  // ends what the guest waits for
-	rest    func(quotas.Limit) int64                                // what is left of limits that are not the meter's
+	account     *quotas.Account
+	turn        *quotas.Turn
+	memory      *quotas.Memory
+	budget      *quotas.Budget
+	most        quotas.Bytes // of native stack
+	fuel        counter
+	nativeStack func() int64
+	alarm       func(kind abi.InterruptKind, limit, detail string) bool // tells the guest
+	cut         func()                                                  // ends what the guest waits for
+	rest        func(quotas.Limit) int64                                // what is left of limits that are not the meter's
 
 	// Of the guest.
 	slice   int64         // fuel between ticks, as it was last reckoned
@@ -110,7 +108,7 @@ func (m *meter) leave() {
 	m.turn.End(used)
 	m.running = false
 	goruntime.UnlockOSThread()
-	m.usage.Memory = max(m.usage.Memory, m.memory.Committed()+m.granted)
+	m.grown()
 }
 
 // charge counts the CPU time and the fuel since it was last called.
@@ -171,7 +169,8 @@ func (m *meter) judge() {
 		}
 		return
 	}
-	if m.usage.CPU-m.sinceCPU > graceCPU || time.Since(m.since) > graceWall {
+	m.grown()
+	if m.usage.CPU-m.sinceCPU > graceCPU || time.Since(m.since) > graceWall || m.granted > 2*m.most {
 		panic(&ended{m.interrupted})
 	}
 }
@@ -181,6 +180,9 @@ func (m *meter) over() error {
 	if m.may.cpu > 0 && m.usage.CPU > m.may.cpu {
 		return &quotas.Exceeded{Limit: m.may.cpuLimit, Detail: fmt.Sprintf("used %v of CPU time, may use %v",
 			m.usage.CPU.Round(time.Millisecond), m.may.cpu)}
+	}
+	if m.grown() {
+		return &quotas.Exceeded{Limit: quotas.LimitStack, Detail: fmt.Sprintf("calls within calls took more than %v", m.most)}
 	}
 	if m.ctx.Err() != nil {
 		return m.endOf()
@@ -278,21 +280,17 @@ func (m *meter) cpuTotal() time.Duration {
 	return m.total + quotas.ThreadCPU() - m.mark
 }
 
-// grow gives the guest more native stack, up to its limit: then it is interrupted, and
-// ended where it needs more than a little.
-func (m *meter) grow() {
-	left := quotas.Bytes(m.stack.get())
-	step := max(m.granted, -left, firstStack)
-	if m.granted+step <= m.most && m.budget.Take(step) {
-		m.granted += step
-		m.stack.set(int64(left + step))
-		return
+// grown counts what native stack the guest has, which wazero takes by doubling it, and is
+// over the limit of it.
+func (m *meter) grown() bool {
+	now := quotas.Bytes(m.nativeStack())
+	if now > m.granted && m.budget.Take(now-m.granted) {
+		m.granted = now
 	}
-	over := &quotas.Exceeded{Limit: quotas.LimitStack, Detail: fmt.Sprintf("calls within calls took more than %v", m.most)}
-	if m.interrupted != nil || -left > graceStack {
-		m.hit(quotas.LimitStack)
-		panic(&ended{over})
+	if now < m.granted {
+		m.budget.Give(m.granted - now)
+		m.granted = now
 	}
-	m.interrupt(over)
-	m.stack.set(int64(left + graceStack))
+	m.usage.Memory = max(m.usage.Memory, m.memory.Committed()+now)
+	return now > m.most || now > m.granted
 }
