@@ -87,7 +87,9 @@ func (m *meter) observe() {
 // when the guest has been interrupted.
 func (m *meter) goOn() bool {
 	if m.running {
-		m.tick()
+		m.burn(0)
+		m.look()
+		m.refuel()
 	}
 	return m.interrupted == nil
 }

@@ -13,7 +13,8 @@ import (
 
 // What a meter goes by.
 const (
-	slice     = 100 * time.Microsecond // of CPU between two ticks
+	slice     = 100 * time.Microsecond // between two ticks
+	lookEvery = time.Millisecond       // how often a tick looks at all there is
 	leastFuel = 1 << 10                // of a slice
 	mostFuel  = 1 << 22
 	firstFuel = 1 << 15
@@ -60,8 +61,12 @@ type meter struct {
 	may         allowance
 	usage       quotas.Usage
 	running     bool
-	mark        time.Duration   // the thread's clock when it was last read
+	mark        time.Duration // the thread's clock when it was last read
+	origin      time.Time     // of ticked and looked
+	ticked      time.Duration
+	looked      time.Duration   // when the clock of the thread was last read
 	set         int64           // what the fuel counter was set to
+	told        int64           // the fuel that the tenant's account knows of
 	moved       int64           // bytes that host functions have moved since the last tick
 	refused     int             // the memory's, as last seen
 	hits        *[]quotas.Limit // that the call has met
@@ -82,6 +87,7 @@ func (e *ended) Unwrap() error { return e.why }
 // begin opens the account of a call. What an earlier one used stays, where continued.
 func (m *meter) begin(ctx context.Context, may allowance, used quotas.Usage, hits *[]quotas.Limit) {
 	m.ctx, m.may, m.usage, m.hits = ctx, may, used, hits
+	m.told = used.Fuel
 	m.refused, m.parked, m.interrupted, m.moved = m.memory.Refused(), false, nil, 0
 	for n := range m.watched {
 		m.watched[n].seen = m.watched[n].refused()
@@ -98,12 +104,14 @@ func (m *meter) enter() error {
 	goruntime.LockOSThread()
 	m.running = true
 	m.mark = quotas.ThreadCPU()
+	m.origin, m.ticked, m.looked = time.Now(), 0, 0
 	m.refuel()
 	return nil
 }
 
 // leave closes what enter opened and counts what was used since the last tick.
 func (m *meter) leave() {
+	m.burn(0)
 	used := m.charge()
 	m.turn.End(used)
 	m.running = false
@@ -111,46 +119,62 @@ func (m *meter) leave() {
 	m.grown()
 }
 
-// charge counts the CPU time and the fuel since it was last called.
+// tick is where a running guest meets the host. It does not return to a guest that is to
+// end. Most ticks only set the counter anew: the clock of the thread is a system call, so
+// it is read once in a while, or where time has passed that the guest cannot have used, or
+// another guest waits.
+func (m *meter) tick() {
+	m.usage.Ticks++
+	m.moved = 0
+	now := time.Since(m.origin)
+	took := now - m.ticked
+	m.ticked = now
+	m.burn(took)
+	if took > 4*slice || now-m.looked > lookEvery || m.interrupted != nil || m.turn.Contended() {
+		m.look()
+	}
+	m.refuel()
+}
+
+// look charges what was used and does what follows.
+func (m *meter) look() {
+	used := m.charge()
+	m.judge()
+	m.share(used)
+	m.ticked = time.Since(m.origin)
+	m.looked = m.ticked
+}
+
+// burn counts the fuel since it was last called, and brings the fuel of a slice nearer to
+// what the guest burns in one.
+func (m *meter) burn(took time.Duration) {
+	left := m.fuel.get()
+	fuel := m.set - left
+	m.set = left
+	m.usage.Fuel += fuel
+	if fuel < leastFuel || took < slice/8 || took > 4*slice {
+		return
+	}
+	next := int64(float64(fuel) * float64(slice) / float64(took))
+	m.slice = min(max((m.slice+next)/2, leastFuel), mostFuel)
+}
+
+// charge counts the CPU time since it was last called, and tells the tenant's account.
 func (m *meter) charge() time.Duration {
 	now := quotas.ThreadCPU()
 	used := now - m.mark
 	m.mark = now
-	left := m.fuel.get()
-	fuel := m.set - left
-	m.set = left
 	m.total += used
 	m.usage.CPU += used
-	m.usage.Fuel += fuel
-	m.account.Spend(quotas.Usage{CPU: used, Fuel: fuel})
-	m.reckon(fuel, used)
+	m.account.Spend(quotas.Usage{CPU: used, Fuel: m.usage.Fuel - m.told})
+	m.told = m.usage.Fuel
 	return used
-}
-
-// reckon brings the fuel of a slice nearer to what the guest burns in one.
-func (m *meter) reckon(fuel int64, used time.Duration) {
-	if fuel < leastFuel || used < slice/8 {
-		return
-	}
-	next := int64(float64(fuel) * float64(slice) / float64(used))
-	m.slice = min(max((m.slice+next)/2, leastFuel), mostFuel)
 }
 
 // refuel sets the counter for the next slice.
 func (m *meter) refuel() {
 	m.set = m.slice
 	m.fuel.set(m.slice)
-}
-
-// tick is where a running guest meets the host. It does not return to a guest that is to
-// end.
-func (m *meter) tick() {
-	m.usage.Ticks++
-	m.moved = 0
-	used := m.charge()
-	m.judge()
-	m.share(used)
-	m.refuel()
 }
 
 // work counts n bytes that a host function moves for the guest, and ticks between them.

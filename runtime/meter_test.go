@@ -41,7 +41,7 @@ func TestLimitsOnRunning(t *testing.T) {
 		text  string
 		hits  []quotas.Limit
 	}{
-		"cpu":      {context.Background(), short, 1, quotas.LimitCPU, "used 5ms of CPU time, may use 5ms", []quotas.Limit{quotas.LimitCPU}},
+		"cpu":      {context.Background(), short, 1, quotas.LimitCPU, "of CPU time, may use 5ms", []quotas.Limit{quotas.LimitCPU}},
 		"timeout":  {late, quotaOf(4 * quotas.PageSize), 1, quotas.LimitTimeout, "took longer than 30s", []quotas.Limit{quotas.LimitTimeout}},
 		"gone":     {gone, quotaOf(4 * quotas.PageSize), 2, ErrGone, "", nil},
 		"shutdown": {ending, quotaOf(4 * quotas.PageSize), 3, ErrShutdown, "", nil},
