@@ -23,7 +23,7 @@ import "fmt"
 
 // Version is raised with every change of what Instrument makes of a module, so that what
 // is kept of an earlier one is not used.
-const Version = 3
+const Version = 5
 
 // What the host and an instrumented module know each other by.
 const (
