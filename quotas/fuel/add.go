@@ -7,21 +7,12 @@ import (
 
 // layout decides where what is added has its place: imports after the imports,
 // functions after the functions, in the order in which add makes them.
-func (m *module) layout(all []outline, o Options) *layout {
-	l := &layout{imports: uint32(m.importedCount(kindFunction)), added: 1}
+func (m *module) layout(all []outline) *layout {
+	l := &layout{imports: uint32(m.importedCount(kindFunction))}
 	l.fuel = uint32(m.importedCount(kindGlobal) + len(m.globals))
-	l.stack = l.fuel + 1
 	l.tick = l.imports
-	if o.Stack {
-		l.grow = l.tick + 1
-		l.added++
-	}
-	l.wrappers = l.imports + l.added + uint32(len(m.bodies))
-	l.slow = l.wrappers + l.imports
-	l.bulk = l.slow
-	if o.Stack {
-		l.bulk++
-	}
+	l.wrappers = l.imports + added + uint32(len(m.bodies))
+	l.bulk = l.wrappers + l.imports
 	l.kinds = kinds(m, all)
 	l.data = l.bulk + uint32(len(l.kinds))
 	return l
@@ -54,21 +45,16 @@ func (m *module) add(l *layout, o Options) error {
 	names := map[int]string{}
 	nothing := m.typeOf(signature{})
 	m.addImport(o.Module, o.Tick, nothing, names)
-	if o.Stack {
-		m.addImport(o.Module, o.Grow, nothing, names)
-	}
 	m.move(l)
-	for _, i := range m.imports[:len(m.imports)-int(l.added)] {
+	for _, i := range m.imports[:len(m.imports)-added] {
 		if i.kind == kindFunction {
 			cost := o.Import(i.module, i.name)
 			if cost < leastCost {
 				return fmt.Errorf("%s.%s costs %d, expected at least %d", i.module, i.name, cost, leastCost)
 			}
-			m.addFunction(i.typ, l.wrapper(m.wrapped(l, len(m.bodies)), len(m.types[i.typ].params), cost), "wasgi."+i.name, names)
+			w := l.wrapper(m.wrapped(l, len(m.bodies)), len(m.types[i.typ].params), cost)
+			m.addFunction(i.typ, w, "wasgi."+i.name, names)
 		}
-	}
-	if o.Stack {
-		m.addFunction(nothing, l.slowBody(), "wasgi.slow", names)
 	}
 	for _, k := range l.kinds {
 		length := 0
@@ -79,18 +65,18 @@ func (m *module) add(l *layout, o Options) error {
 	}
 	m.addFunction(nothing, (&code{layout: l}).applyData(m.data, m.start), Data, names)
 	m.start = -1
-	m.addGlobals(l, o)
+	m.addFuel(l)
 	m.exports = append(m.exports, exported{name: Data, kind: kindFunction, index: l.data})
 	if err := m.exportGlobals(l); err != nil {
 		return err
 	}
-	m.rename(int(l.imports), int(l.added), names)
+	m.rename(int(l.imports), added, names)
 	return nil
 }
 
 // wrapped returns the import that the function for body i stands for.
 func (m *module) wrapped(l *layout, i int) uint32 {
-	return uint32(i) + l.imports + l.added - l.wrappers
+	return uint32(i) + l.imports + added - l.wrappers
 }
 
 // typeOf returns the index of a type, which it adds if it is not there.
@@ -120,7 +106,7 @@ func (m *module) addFunction(typ uint32, b body, name string, names map[int]stri
 func (m *module) move(l *layout) {
 	for i := range m.exports {
 		if e := &m.exports[i]; e.kind == kindFunction && e.index >= l.imports {
-			e.index += l.added
+			e.index += added
 		}
 	}
 	m.eachExpression(func(e *expression) error {
@@ -131,15 +117,10 @@ func (m *module) move(l *layout) {
 	})
 }
 
-func (m *module) addGlobals(l *layout, o Options) {
+func (m *module) addFuel(l *layout) {
 	zero := expression{op: opI64Const, raw: []byte{byte(opI64Const), 0, byte(opEnd)}}
-	g := global{typ: []byte{typeI64, 1}, mutable: true, init: zero}
-	m.globals = append(m.globals, g)
+	m.globals = append(m.globals, global{typ: []byte{typeI64, 1}, mutable: true, init: zero})
 	m.exports = append(m.exports, exported{name: Fuel, kind: kindGlobal, index: l.fuel})
-	if o.Stack {
-		m.globals = append(m.globals, g)
-		m.exports = append(m.exports, exported{name: Stack, kind: kindGlobal, index: l.stack})
-	}
 }
 
 // exportGlobals exports the mutable globals that are not.

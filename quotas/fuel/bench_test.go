@@ -20,10 +20,10 @@ func BenchmarkGuest(b *testing.B) {
 		{"bulk", "copy", []uint64{0, 4096, 64}},
 	} {
 		wasm := wat(b, bench.guest)
-		modules := map[string][]byte{"plain": wasm, "fuel": rewritten(b, wasm, Options{}), "stack": rewritten(b, wasm, Options{Stack: true})}
-		for _, kind := range []string{"plain", "fuel", "stack"} {
+		modules := map[string][]byte{"plain": wasm, "fuel": rewritten(b, wasm, Options{})}
+		for _, kind := range []string{"plain", "fuel"} {
 			b.Run(bench.call+"/"+kind, func(b *testing.B) {
-				g := load(b, wazero.NewRuntimeConfigCompiler(), modules[kind], &host{slice: 1 << 20, stack: 1 << 40})
+				g := load(b, wazero.NewRuntimeConfigCompiler(), modules[kind], &host{slice: 1 << 20})
 				f := g.ExportedFunction(bench.call)
 				for b.Loop() {
 					if _, err := f.Call(context.Background(), bench.args...); err != nil {

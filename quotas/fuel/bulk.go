@@ -112,7 +112,7 @@ func (c *code) atOnce(k bulk) {
 	c.op(opI32LeU)
 	c.block(opIf)
 	c.take(localSize)
-	c.callIfNegative(c.tick, c.fuel)
+	c.tickIfNegative()
 	c.locals(localTo, localFrom, localSize)
 	c.bulk(k)
 	c.op(opReturn, opEnd)
@@ -212,7 +212,7 @@ func (c *code) growMemory() {
 	c.i64(pageShift)
 	c.op(opI64Shl, opI64Sub)
 	c.index(opGlobalSet, c.fuel)
-	c.callIfNegative(c.tick, c.fuel)
+	c.tickIfNegative()
 	c.op(opEnd)
 	c.locals(before)
 }

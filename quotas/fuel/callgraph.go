@@ -95,10 +95,10 @@ func (b *graphBuilder) references(all []outline) {
 	}
 }
 
-// components numbers the strongly connected components of what is not cut, in an
-// order in which each comes after those it leads to.
+// components numbers the strongly connected components.
 func (g *graph) components() []int32 {
-	t := tarjan{g: g, component: make([]int32, len(g.out)), low: make([]int32, len(g.out)), next: make([]int32, len(g.out))}
+	n := len(g.out)
+	t := tarjan{g: g, component: make([]int32, n), low: make([]int32, n), next: make([]int32, n)}
 	for i := range t.component {
 		t.component[i] = -1
 	}
@@ -134,7 +134,6 @@ func (t *tarjan) visit(root int32) {
 		e := &t.g.edges[t.g.out[n][t.next[n]]]
 		t.next[n]++
 		switch {
-		case e.cut:
 		case t.low[e.to] == 0:
 			t.push(e.to)
 		case t.component[e.to] < 0:

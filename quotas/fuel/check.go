@@ -9,11 +9,11 @@ import (
 // Check returns nil if a module keeps what [Instrument] promises with the same options,
 // which it proves of the module as it is:
 //
-//   - each loop begins with a charge, or each branch back to it is charged; each host function is called only by a function
-//     that charges its cost first, and instructions that move memory, and those that
-//     charge and count, are nowhere else than where they should be;
-//   - calls that are not charged make no cycle; with Options.Stack, nor do those that are
-//     not counted;
+//   - each loop begins with a charge, or each branch back to it is charged; each host
+//     function is called only by a function that charges its cost first, and
+//     instructions that move memory, and those that charge, are nowhere else than where
+//     they should be;
+//   - calls that are not charged make no cycle;
 //   - data segments are passive, nothing starts by itself, mutable globals are exported.
 //
 // It does not validate: the module must also be one that compiles.
@@ -39,11 +39,10 @@ func check(wasm []byte, o Options) error {
 }
 
 type checker struct {
-	m    *module
-	o    Options
-	all  []outline
-	fuel [][]bool // of each body's sites: charged right before
-	held [][]bool // counted
+	m       *module
+	o       Options
+	all     []outline
+	charged [][]bool // of each body's sites: right before
 	layout
 }
 
@@ -52,28 +51,11 @@ func (c *checker) find() (err error) {
 	if c.tick, err = c.function(c.o.Tick); err != nil {
 		return err
 	}
-	if c.layout.fuel, err = c.counter(Fuel); err != nil {
+	if c.fuel, err = c.counter(); err != nil {
 		return err
 	}
-	if c.data, err = c.exported(Data, kindFunction); err != nil {
-		return err
-	}
-	if !c.o.Stack {
-		return nil
-	}
-	if c.grow, err = c.function(c.o.Grow); err != nil {
-		return err
-	}
-	if c.stack, err = c.counter(Stack); err != nil {
-		return err
-	}
-	slow := c.slowBody()
-	for i := range c.m.bodies {
-		if c.m.bodies[i].same(&slow) {
-			c.slow = c.imports + uint32(i)
-		}
-	}
-	return nil
+	c.data, err = c.exported(Data, kindFunction)
+	return err
 }
 
 func (b *body) same(as *body) bool {
@@ -107,14 +89,15 @@ func (c *checker) exported(name string, kind byte) (uint32, error) {
 	return 0, fmt.Errorf("%s is not exported", name)
 }
 
-func (c *checker) counter(name string) (uint32, error) {
-	g, err := c.exported(name, kindGlobal)
+// counter returns the index of the global that is charged.
+func (c *checker) counter() (uint32, error) {
+	g, err := c.exported(Fuel, kindGlobal)
 	if err != nil {
 		return 0, err
 	}
 	i := int(g) - c.m.importedCount(kindGlobal)
 	if i < 0 || !bytes.Equal(c.m.globals[i].typ, []byte{typeI64, 1}) {
-		return 0, fmt.Errorf("%s is not a mutable i64 of the module", name)
+		return 0, fmt.Errorf("%s is not a mutable i64 of the module", Fuel)
 	}
 	return g, nil
 }
@@ -166,17 +149,12 @@ func (c *checker) functions() error {
 		return err
 	}
 	for i := range c.m.bodies {
-		marks := make([]bool, 2*len(c.all[i].sites))
-		c.fuel = append(c.fuel, marks[:len(c.all[i].sites)])
-		c.held = append(c.held, marks[len(c.all[i].sites):])
+		c.charged = append(c.charged, make([]bool, len(c.all[i].sites)))
 		if err := c.one(i); err != nil {
 			return fmt.Errorf("function %d: %w", int(c.imports)+i, err)
 		}
 	}
-	if err := c.acyclic(c.fuel, "charged"); err != nil || !c.o.Stack {
-		return err
-	}
-	return c.acyclic(c.held, "counted")
+	return c.acyclic()
 }
 
 // one checks a function: one that was added must be exactly that.
@@ -185,7 +163,7 @@ func (c *checker) one(i int) error {
 	switch f := c.imports + uint32(i); {
 	case f == c.data:
 		return c.appliesData(b)
-	case c.o.Stack && f == c.slow, c.isBulk(i):
+	case c.isBulk(i):
 		return nil
 	}
 	if w, err := c.isWrapper(i); w || err != nil {
@@ -195,7 +173,7 @@ func (c *checker) one(i int) error {
 	if err != nil {
 		return err
 	}
-	return (&ordinary{checker: c, reading: r, fuel: c.fuel[i], held: c.held[i]}).check()
+	return (&ordinary{checker: c, reading: r, charged: c.charged[i]}).check()
 }
 
 // isBulk tells whether a body is one that moves memory.
@@ -216,13 +194,15 @@ func (c *checker) isBulk(i int) bool {
 // another way than by charging its cost first.
 func (c *checker) isWrapper(i int) (bool, error) {
 	for _, s := range c.all[i].sites {
-		if s.indirect || s.to >= c.imports || s.to == c.tick || c.o.Stack && s.to == c.grow {
+		if s.indirect || s.to >= c.imports || s.to == c.tick {
 			continue
 		}
 		f := c.hosts()[s.to]
-		want := c.wrapper(s.to, len(c.m.types[f.typ].params), c.o.Import(f.module, f.name))
+		cost := c.o.Import(f.module, f.name)
+		want := c.wrapper(s.to, len(c.m.types[f.typ].params), cost)
 		if !c.m.bodies[i].same(&want) {
-			return false, fmt.Errorf("%s.%s is called, expected first a charge of %d and nothing besides", f.module, f.name, c.o.Import(f.module, f.name))
+			return false, fmt.Errorf("%s.%s is called, expected first a charge of %d and nothing besides",
+				f.module, f.name, cost)
 		}
 		return true, nil
 	}
@@ -260,8 +240,9 @@ func (c *checker) appliesData(b *body) error {
 	return s.err
 }
 
-// acyclic checks that the calls that are not marked make no cycle: it takes away, again and again, what nobody calls.
-func (c *checker) acyclic(marked [][]bool, what string) error {
+// acyclic checks that the calls that are not charged make no cycle: it takes away,
+// again and again, what nobody calls.
+func (c *checker) acyclic() error {
 	g, err := newGraph(c.m, c.all)
 	if err != nil {
 		return err
@@ -269,7 +250,7 @@ func (c *checker) acyclic(marked [][]bool, what string) error {
 	callers := make([]int, len(g.out))
 	for i := range g.edges {
 		e := &g.edges[i]
-		e.cut = e.caller >= 0 && marked[e.caller][e.site]
+		e.cut = e.caller >= 0 && c.charged[e.caller][e.site]
 		if !e.cut {
 			callers[e.to]++
 		}
@@ -292,7 +273,7 @@ func (c *checker) acyclic(marked [][]bool, what string) error {
 	}
 	for n := range callers {
 		if callers[n] > 0 && gone < len(callers) {
-			return fmt.Errorf("function or type %d is called in a cycle of which no call is %s", n, what)
+			return fmt.Errorf("function or type %d is called in a cycle of which no call is charged", n)
 		}
 	}
 	return nil

@@ -8,8 +8,8 @@ import (
 // span is a part of a body that charges.
 type span struct{ from, to int }
 
-// charges finds the spans of a body that change a counter, with what looks at it.
-func charges(t *testing.T, b *body, counters ...uint32) []span {
+// charges finds the spans of a body that change the counter, with what looks at it.
+func charges(t *testing.T, b *body, counter uint32) []span {
 	t.Helper()
 	var all []span
 	var in []instr
@@ -21,12 +21,7 @@ func charges(t *testing.T, b *body, counters ...uint32) []span {
 		t.Fatal(s.err)
 	}
 	is := func(i instr) bool {
-		for _, c := range counters {
-			if i.arg == c && (i.op == opGlobalGet || i.op == opGlobalSet) {
-				return true
-			}
-		}
-		return false
+		return i.arg == counter && (i.op == opGlobalGet || i.op == opGlobalSet)
 	}
 	for i := 0; i+1 < len(in); i++ {
 		if !is(in[i]) || in[i+1].op != opI64Const && in[i+1].op != opLocalGet {
@@ -58,34 +53,29 @@ func TestEveryChargeIsNeeded(t *testing.T) {
 		guests[fmt.Sprint("generated ", i)] = generate(c, 9)
 	}
 	for name, wasm := range guests {
-		for _, o := range []Options{{}, {Stack: true}} {
-			out, err := Instrument(wasm, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := decode(out)
-			if err != nil {
-				t.Fatal(err)
-			}
-			counters := []uint32{uint32(len(m.mutableGlobals())) - 1}
-			if o.Stack {
-				counters = append(counters, counters[0]-1)
-			}
-			tried := 0
-			for i := range m.bodies {
-				was := m.bodies[i].code
-				for _, s := range charges(t, &m.bodies[i], counters...) {
-					m.bodies[i].code = append(was[:s.from:s.from], was[s.to:]...)
-					if err := Check(m.encode(), o); err == nil {
-						t.Errorf("%s %+v: function %d passes without the charge at %d to %d", name, o, i, s.from, s.to)
-					}
-					tried++
+		out, err := Instrument(wasm, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := decode(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counter := uint32(len(m.mutableGlobals())) - 1
+		tried := 0
+		for i := range m.bodies {
+			was := m.bodies[i].code
+			for _, s := range charges(t, &m.bodies[i], counter) {
+				m.bodies[i].code = append(was[:s.from:s.from], was[s.to:]...)
+				if err := Check(m.encode(), Options{}); err == nil {
+					t.Errorf("%s: function %d passes without the charge at %d to %d", name, i, s.from, s.to)
 				}
-				m.bodies[i].code = was
+				tried++
 			}
-			if tried == 0 {
-				t.Errorf("%s: no charge was found", name)
-			}
+			m.bodies[i].code = was
+		}
+		if tried == 0 {
+			t.Errorf("%s: no charge was found", name)
 		}
 	}
 }

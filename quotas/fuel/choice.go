@@ -5,40 +5,26 @@ import (
 	"slices"
 )
 
-// choice says what is charged where, beside loops.
-type choice struct {
-	fuel  [][]int64 // of each body's sites; 0: free
-	stack [][]int64 // the same, in bytes
-}
-
 // choose picks the calls to charge: as few as needed that no cycle of calls is free,
-// and of those the ones that seem to run least often. With stack, the same calls are
-// counted.
-func choose(m *module, all []outline, stack bool) (*choice, error) {
+// and of those the ones that seem to run least often. It returns what each body's sites
+// cost; 0: free.
+func choose(m *module, all []outline) ([][]int64, error) {
 	g, err := newGraph(m, all)
 	if err != nil {
 		return nil, err
 	}
-	c := &choice{fuel: zeros(all), stack: zeros(all)}
+	costs := make([][]int64, len(all))
+	for i := range costs {
+		costs[i] = make([]int64, len(all[i].sites))
+	}
 	g.cutCycles(all)
 	g.restore(all)
 	for i := range g.edges {
 		if e := &g.edges[i]; e.cut {
-			c.fuel[e.caller][e.site] = callCost(all[e.caller].instrs)
+			costs[e.caller][e.site] = callCost(all[e.caller].instrs)
 		}
 	}
-	if stack {
-		c.countStack(m, g, all)
-	}
-	return c, nil
-}
-
-func zeros(all []outline) [][]int64 {
-	z := make([][]int64, len(all))
-	for i := range z {
-		z[i] = make([]int64, len(all[i].sites))
-	}
-	return z
+	return costs, nil
 }
 
 // cutCycles cuts edges until there is no cycle: first all indirect calls that are
@@ -98,42 +84,12 @@ func (g *graph) restore(all []outline) {
 	}
 	slices.SortStableFunc(cut, func(a, b *edge) int {
 		s, t := &all[a.caller].sites[a.site], &all[b.caller].sites[b.site]
-		return cmp.Or(cmp.Compare(t.loops, s.loops), cmp.Compare(s.depth, t.depth), cmp.Compare(callers[b.from], callers[a.from]))
+		return cmp.Or(cmp.Compare(t.loops, s.loops), cmp.Compare(s.depth, t.depth),
+			cmp.Compare(callers[b.from], callers[a.from]))
 	})
 	for _, e := range cut {
 		if !g.reaches(e.to, e.from) {
 			e.cut = false
-		}
-	}
-}
-
-// countStack sets what the cut calls take from the stack: the most that the frames
-// from the last counted call down to this one take.
-func (c *choice) countStack(m *module, g *graph, all []outline) {
-	above := make([]int64, len(g.out)) // down to a node, its own frame not counted
-	first := m.importedCount(kindFunction)
-	types := m.functionTypes()
-	frame := func(n int32) int64 {
-		i := int(n) - first
-		if i < 0 || i >= len(all) {
-			return 0
-		}
-		return frameBytes(&m.bodies[i], len(m.types[types[n]].params), &all[i])
-	}
-	component := g.components()
-	nodes := make([]int32, len(g.out))
-	for i := range nodes {
-		nodes[i] = int32(i)
-	}
-	slices.SortFunc(nodes, func(a, b int32) int { return cmp.Compare(component[b], component[a]) })
-	for _, n := range nodes {
-		for _, i := range g.out[n] {
-			e := &g.edges[i]
-			if e.cut {
-				c.stack[e.caller][e.site] = above[n] + frame(n)
-			} else {
-				above[e.to] = max(above[e.to], above[n]+frame(n))
-			}
 		}
 	}
 }

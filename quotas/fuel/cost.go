@@ -26,15 +26,3 @@ func loopCost(instrs int64) int64 { return min(max(instrs, leastCost), mostCost)
 
 // callCost is what a charged call of a function with so many instructions costs.
 func callCost(instrs int) int64 { return loopCost(int64(instrs)) }
-
-// Native bytes of a frame, as wazero 1.12 lays them out on amd64, guessed a little too
-// high: frame_test.go compares them with its stack's end.
-const (
-	frameFixed = 32
-	frameLocal = 8
-)
-
-// frameBytes estimates the native stack that a call of a function takes.
-func frameBytes(f *body, params int, o *outline) int64 {
-	return frameFixed + frameLocal*(int64(min(f.count, 1<<16))+int64(params)+int64(o.instrs/16))
-}

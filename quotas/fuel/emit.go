@@ -2,16 +2,17 @@ package fuel
 
 // layout says where what is added has its place in the output.
 type layout struct {
-	fuel, stack uint32 // globals
-	tick, grow  uint32 // imported functions
-	slow        uint32 // the function that calls both, if the stack is counted
-	imports     uint32 // functions that were imported before
-	added       uint32 // imports added
-	wrappers    uint32 // the first of the functions that stand for imports
-	bulk        uint32 // the first of the functions that move memory
-	kinds       []bulk // what those are
-	data        uint32 // the function that applies the data
+	fuel     uint32 // global
+	tick     uint32 // imported function
+	imports  uint32 // functions that were imported before
+	wrappers uint32 // the first of the functions that stand for imports
+	bulk     uint32 // the first of the functions that move memory
+	kinds    []bulk // what those are
+	data     uint32 // the function that applies the data
 }
+
+// added is how many imports are: Options.Tick.
+const added = 1
 
 // function returns the new index of a function; one imported is met through what
 // charges for it.
@@ -19,7 +20,7 @@ func (l *layout) function(old uint32) uint32 {
 	if old < l.imports {
 		return l.wrappers + old
 	}
-	return old + l.added
+	return old + added
 }
 
 // code is a sequence of instructions that is being written.
@@ -66,59 +67,26 @@ func (c *code) block(o op) {
 	c.b = append(c.b, blockVoid)
 }
 
-// change adds v to a counter, or takes it away.
-func (c *code) change(counter uint32, o op, v int64) {
-	c.index(opGlobalGet, counter)
-	c.i64(v)
-	c.op(o)
-	c.index(opGlobalSet, counter)
+// charge takes cost from the fuel. wazero keeps a global that was just written in a
+// register, so that no local is needed for the comparison.
+func (c *code) charge(cost int64) {
+	c.index(opGlobalGet, c.fuel)
+	c.i64(cost)
+	c.op(opI64Sub)
+	c.index(opGlobalSet, c.fuel)
+	c.tickIfNegative()
 }
 
-// callIfNegative calls f if a counter, or one of two, has run out. The call is in the
-// else, so that wazero takes what is in registers behind it from the way without the
-// call: with "if negative, call" each turn of a loop reloads them all, which makes
-// Python 8 % slower instead of 1.
-func (c *code) callIfNegative(f uint32, counters ...uint32) {
-	for _, g := range counters {
-		c.index(opGlobalGet, g)
-	}
-	if len(counters) == 2 {
-		c.op(opI64Or)
-	}
+// tickIfNegative calls the host if the fuel has run out. The call is in the else, so
+// that wazero takes what is in registers behind it from the way without the call: with
+// "if negative, call" each turn of a loop reloads them all, which makes Python 8 %
+// slower instead of 1.
+func (c *code) tickIfNegative() {
+	c.index(opGlobalGet, c.fuel)
 	c.i64(0)
 	c.op(opI64GeS)
 	c.block(opIf)
 	c.op(opElse)
-	c.index(opCall, f)
+	c.index(opCall, c.tick)
 	c.op(opEnd)
-}
-
-// charge takes cost from the fuel. wazero keeps a global that was just written in a
-// register, so that no local is needed for the comparison.
-func (c *code) charge(cost int64) {
-	c.change(c.fuel, opI64Sub, cost)
-	c.callIfNegative(c.tick, c.fuel)
-}
-
-// enter writes what comes before a call that costs fuel, stack or both.
-func (c *code) enter(fuel, stack int64) {
-	switch {
-	case stack == 0 && fuel == 0:
-	case stack == 0:
-		c.charge(fuel)
-	case fuel == 0:
-		c.change(c.stack, opI64Sub, stack)
-		c.callIfNegative(c.grow, c.stack)
-	default:
-		c.change(c.fuel, opI64Sub, fuel)
-		c.change(c.stack, opI64Sub, stack)
-		c.callIfNegative(c.slow, c.fuel, c.stack)
-	}
-}
-
-// leave writes what comes after a call.
-func (c *code) leave(stack int64) {
-	if stack != 0 {
-		c.change(c.stack, opI64Add, stack)
-	}
 }

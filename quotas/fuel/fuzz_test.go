@@ -27,16 +27,14 @@ func chances(n int) [][]byte {
 // takes still when it is rewritten.
 func FuzzInstrument(f *testing.F) {
 	for _, name := range []string{"loops", "calls", "bulk", "start"} {
-		f.Add(wat(f, name), true)
-		f.Add(wat(f, name), false)
+		f.Add(wat(f, name))
 	}
 	for _, c := range chances(10) {
-		f.Add(generate(c, 9), false)
+		f.Add(generate(c, 9))
 	}
-	f.Fuzz(func(t *testing.T, wasm []byte, stack bool) {
-		o := Options{Stack: stack}
-		out, err := Instrument(wasm, o)
-		Check(wasm, o)
+	f.Fuzz(func(t *testing.T, wasm []byte) {
+		out, err := Instrument(wasm, Options{})
+		Check(wasm, Options{})
 		if err != nil {
 			return
 		}
@@ -46,7 +44,7 @@ func FuzzInstrument(f *testing.F) {
 		if _, err := r.CompileModule(ctx, withoutCustom(wasm)); err != nil {
 			return
 		}
-		if err := Check(out, o); err != nil {
+		if err := Check(out, Options{}); err != nil {
 			t.Error(err)
 		}
 		if _, err := r.CompileModule(ctx, out); err != nil {
@@ -80,25 +78,23 @@ func FuzzSameResults(f *testing.F) {
 		wasm := generate(chance, 400)
 		plain := load(t, wazero.NewRuntimeConfigInterpreter(), wasm, &host{})
 		want := plain.call("run", 3, 5)
-		for _, o := range []Options{{}, {Stack: true}} {
-			out, err := Instrument(wasm, o)
-			if err == nil {
-				err = Check(out, o)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			fuelled := load(t, wazero.NewRuntimeConfigInterpreter(), out, &host{slice: 100, stack: 1 << 40})
-			if got := fuelled.call("run", 3, 5); got != want {
-				t.Errorf("%+v: %s, want %s", o, got, want)
-			}
-			if fuelled.memory() != plain.memory() {
-				t.Errorf("%+v: the memory differs", o)
-			}
-			left := func(g *guest) uint64 { return g.ExportedGlobal("left").(api.MutableGlobal).Get() }
-			if left(fuelled) != left(plain) || fuelled.calls != plain.calls {
-				t.Errorf("%+v: another way was gone", o)
-			}
+		out, err := Instrument(wasm, Options{})
+		if err == nil {
+			err = Check(out, Options{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		fuelled := load(t, wazero.NewRuntimeConfigInterpreter(), out, &host{slice: 100})
+		if got := fuelled.call("run", 3, 5); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		if fuelled.memory() != plain.memory() {
+			t.Error("the memory differs")
+		}
+		left := func(g *guest) uint64 { return g.ExportedGlobal("left").(api.MutableGlobal).Get() }
+		if left(fuelled) != left(plain) || fuelled.calls != plain.calls {
+			t.Error("another way was gone")
 		}
 	})
 }
@@ -109,11 +105,11 @@ func FuzzRunaways(f *testing.F) {
 		f.Add(c)
 	}
 	f.Fuzz(func(t *testing.T, chance []byte) {
-		out, err := Instrument(generate(chance, 1<<30), Options{Stack: true})
+		out, err := Instrument(generate(chance, 1<<30), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		g := load(t, wazero.NewRuntimeConfigCompiler(), out, &host{slice: 1000, budget: 50_000, stack: 1 << 40})
+		g := load(t, wazero.NewRuntimeConfigCompiler(), out, &host{slice: 1000, budget: 50_000})
 		if got := g.call("run", 3, 5); strings.Contains(got, "stack overflow") {
 			t.Error(got)
 		}

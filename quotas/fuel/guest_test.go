@@ -2,7 +2,6 @@ package fuel
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -89,10 +88,8 @@ func (errSpent) Error() string { return "the budget is spent" }
 type host struct {
 	slice  int64 // of fuel, for each tick
 	budget int64 // most fuel in all; 0: no end
-	stack  int64 // most bytes
 	given  int64 // fuel
 	ticks  int
-	grows  int
 	calls  int
 }
 
@@ -104,15 +101,6 @@ func (h *host) tick(_ context.Context, mod api.Module, _ []uint64) {
 	h.given += h.slice
 	g := mod.ExportedGlobal(Fuel).(api.MutableGlobal)
 	g.Set(g.Get() + uint64(h.slice))
-}
-
-func (h *host) grow(_ context.Context, mod api.Module, _ []uint64) {
-	h.grows++
-	if h.grows > 1 {
-		panic(errors.New("the stack is spent"))
-	}
-	g := mod.ExportedGlobal(Stack).(api.MutableGlobal)
-	g.Set(g.Get() + uint64(h.stack))
 }
 
 func (h *host) twice(_ context.Context, _ api.Module, stack []uint64) {
@@ -144,7 +132,6 @@ func tryLoad(t testing.TB, cfg wazero.RuntimeConfig, wasm []byte, h *host) (*gue
 	i32 := []api.ValueType{api.ValueTypeI32}
 	_, err := r.NewHostModuleBuilder(DefaultModule).
 		NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(h.tick), nil, nil).Export(DefaultTick).
-		NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(h.grow), nil, nil).Export(DefaultGrow).
 		Instantiate(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -4,9 +4,9 @@
 // "tick", is called, which sets it anew, waits, or ends the guest by a panic. [Check]
 // proves of a module, without trust in how it was made, that this is so.
 //
-// Charged are the branches back in each loop, or its head, enough calls that no recursion is free, each
-// call of the host, and each instruction that moves memory, by its size and in chunks.
-// With Options.Stack each recursion also counts the bytes of native stack that it takes.
+// Charged are the branches back in each loop, or its head, enough calls that no
+// recursion is free, each call of the host, and each instruction that moves memory, by
+// its size and in chunks.
 //
 // Besides, data segments no longer apply themselves, and there is no start function:
 // the host calls the export [Data] once, before anything else, which does both. All
@@ -14,12 +14,15 @@
 //
 // Tables are the module's own: no host puts functions in them, or hands out references.
 //
-// Reading the source: instrument.go, add.go (what is new), rewrite.go (one body), choice.go (which calls),
-// callgraph.go, bulk.go; check.go; below them
+// Reading the source: instrument.go, add.go (what is new), rewrite.go (one body),
+// choice.go (which calls), callgraph.go, bulk.go; check.go and ordinary.go; below them
 // module.go, decode.go and encode.go, body.go and opcode.go.
 package fuel
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Version is raised with every change of what Instrument makes of a module, so that what
 // is kept of an earlier one is not used.
@@ -30,41 +33,28 @@ const (
 	// Fuel is an exported global, i64: what is left. It begins with 0, so the first
 	// charge ticks.
 	Fuel = "wasgi_fuel"
-	// Stack is an exported global, i64: the bytes left of the native stack. It
-	// begins with 0, so the first counted call asks for more.
-	Stack = "wasgi_stack"
 	// Data is an exported function that takes and returns nothing: it applies the
 	// data segments and calls what was the start function. To be called once, first.
 	Data = "wasgi_data"
 	// GlobalPrefix and an index name mutable globals that had no export.
 	GlobalPrefix = "wasgi_global_"
 
-	// DefaultModule, DefaultTick and DefaultGrow name what is imported.
+	// DefaultModule and DefaultTick name what is imported.
 	DefaultModule = "wasgi"
 	DefaultTick   = "tick"
-	DefaultGrow   = "stack_grow"
 )
 
-// Options say what a rewrite does. The zero value charges fuel and does not count
-// the stack.
+// Options say what a rewrite does.
 type Options struct {
 	Module string // of the functions imported; empty: DefaultModule
 	Tick   string // called without fuel; empty: DefaultTick
-	Grow   string // called without stack, to give more or to panic; empty: DefaultGrow
-	Stack  bool   // count the native stack
 	// Import tells what a call of a host function costs, at least 1. Nil: 1000 each.
 	Import func(module, name string) int64
 }
 
 func (o Options) withDefaults() Options {
-	for _, d := range []struct {
-		to *string
-		is string
-	}{{&o.Module, DefaultModule}, {&o.Tick, DefaultTick}, {&o.Grow, DefaultGrow}} {
-		if *d.to == "" {
-			*d.to = d.is
-		}
-	}
+	o.Module = cmp.Or(o.Module, DefaultModule)
+	o.Tick = cmp.Or(o.Tick, DefaultTick)
 	if o.Import == nil {
 		o.Import = func(string, string) int64 { return importCost }
 	}
@@ -94,18 +84,18 @@ func instrument(wasm []byte, o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := choose(m, all, o.Stack)
+	costs, err := choose(m, all)
 	if err != nil {
 		return nil, err
 	}
-	l := m.layout(all, o)
+	l := m.layout(all)
 	bulkType := uint32(0)
 	if len(l.kinds) > 0 {
 		bulkType = m.typeOf(bulk{op: opMemoryCopy}.signature())
 	}
 	for i := range m.bodies {
 		err := l.rewrite(rewriting{
-			body: &m.bodies[i], loops: all[i].loops, fuel: chosen.fuel[i], stack: chosen.stack[i],
+			body: &m.bodies[i], loops: all[i].loops, costs: costs[i],
 			params: len(m.types[m.functions[i]].params), bulkType: bulkType,
 		})
 		if err != nil {
@@ -121,12 +111,12 @@ func instrument(wasm []byte, o Options) ([]byte, error) {
 // free holds that the names of what is added are not taken.
 func (m *module) free(o Options) error {
 	for _, i := range m.imports {
-		if i.module == o.Module && (i.name == o.Tick || i.name == o.Grow) {
+		if i.module == o.Module && i.name == o.Tick {
 			return fmt.Errorf("%s.%s is imported already", i.module, i.name)
 		}
 	}
 	for _, e := range m.exports {
-		if e.name == Fuel || e.name == Stack || e.name == Data {
+		if e.name == Fuel || e.name == Data {
 			return fmt.Errorf("%s is exported already", e.name)
 		}
 	}

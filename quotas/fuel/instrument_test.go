@@ -100,35 +100,30 @@ func TestSameResults(t *testing.T) {
 			grow 1`},
 	} {
 		wasm := wat(t, test.guest)
-		for _, o := range []Options{{}, {Stack: true}} {
-			t.Run(fmt.Sprintf("%s/stack=%v", test.guest, o.Stack), func(t *testing.T) {
-				out := rewritten(t, wasm, o)
-				var total []int64
-				for _, slice := range []int64{1, 1000, 1 << 40} {
-					plain := load(t, wazero.NewRuntimeConfigCompiler(), wasm, &host{})
-					fuelled := load(t, wazero.NewRuntimeConfigCompiler(), out, &host{slice: slice, stack: 1 << 40})
-					for _, s := range steps(t, test.steps) {
-						want, got := plain.call(s.name, s.args...), fuelled.call(s.name, s.args...)
-						if got != want {
-							t.Errorf("%s %v: %s, want %s", s.name, s.args, got, want)
-						}
-						if got, want := fuelled.memory(), plain.memory(); got != want {
-							t.Errorf("%s %v: the memory differs", s.name, s.args)
-						}
+		t.Run(test.guest, func(t *testing.T) {
+			out := rewritten(t, wasm, Options{})
+			var total []int64
+			for _, slice := range []int64{1, 1000, 1 << 40} {
+				plain := load(t, wazero.NewRuntimeConfigCompiler(), wasm, &host{})
+				fuelled := load(t, wazero.NewRuntimeConfigCompiler(), out, &host{slice: slice})
+				for _, s := range steps(t, test.steps) {
+					want, got := plain.call(s.name, s.args...), fuelled.call(s.name, s.args...)
+					if got != want {
+						t.Errorf("%s %v: %s, want %s", s.name, s.args, got, want)
 					}
-					if fuelled.calls != plain.calls {
-						t.Errorf("%d calls of the host, want %d", fuelled.calls, plain.calls)
+					if got, want := fuelled.memory(), plain.memory(); got != want {
+						t.Errorf("%s %v: the memory differs", s.name, s.args)
 					}
-					if o.Stack && test.guest == "calls" && fuelled.ExportedGlobal(Stack).Get() != 1<<40 {
-						t.Errorf("%d bytes of stack are left", fuelled.ExportedGlobal(Stack).Get())
-					}
-					total = append(total, fuelled.used())
 				}
-				if total[0] <= 0 || total[0] != total[1] || total[0] != total[2] {
-					t.Errorf("fuel used with different slices: %d", total)
+				if fuelled.calls != plain.calls {
+					t.Errorf("%d calls of the host, want %d", fuelled.calls, plain.calls)
 				}
-			})
-		}
+				total = append(total, fuelled.used())
+			}
+			if total[0] <= 0 || total[0] != total[1] || total[0] != total[2] {
+				t.Errorf("fuel used with different slices: %d", total)
+			}
+		})
 	}
 }
 
@@ -144,29 +139,14 @@ func TestRunawaysEnd(t *testing.T) {
 		{"calls", "even 4294967295"},
 		{"calls", "loops 4294967295"},
 		{"calls", "after 4294967295"},
+		{"calls", "skipped 4294967295"},
 		{"calls", "hosts 0"},
 	} {
-		for _, stack := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/%s/stack=%v", test.guest, test.steps, stack), func(t *testing.T) {
-				out := rewritten(t, wat(t, test.guest), Options{Stack: stack})
-				g := load(t, wazero.NewRuntimeConfigCompiler(), out, &host{slice: 1000, budget: 100_000, stack: 1 << 40})
-				s := steps(t, test.steps)[0]
-				if got := g.call(s.name, s.args...); !strings.Contains(got, errSpent{}.Error()) {
-					t.Errorf("ends with %s", got)
-				}
-			})
-		}
-	}
-}
-
-// Recursion ends when its stack does, long before its fuel.
-func TestStackEnds(t *testing.T) {
-	for _, line := range []string{"deep", "deeptable", "iseven 4294967295", "even 4294967295", "skipped 4294967295"} {
-		t.Run(line, func(t *testing.T) {
-			out := rewritten(t, wat(t, "calls"), Options{Stack: true})
-			g := load(t, wazero.NewRuntimeConfigCompiler(), out, &host{slice: 1 << 40, stack: 1 << 20})
-			s := steps(t, line)[0]
-			if got := g.call(s.name, s.args...); !strings.Contains(got, "the stack is spent") {
+		t.Run(test.guest+"/"+test.steps, func(t *testing.T) {
+			out := rewritten(t, wat(t, test.guest), Options{})
+			g := load(t, wazero.NewRuntimeConfigCompiler(), out, &host{slice: 1000, budget: 100_000})
+			s := steps(t, test.steps)[0]
+			if got := g.call(s.name, s.args...); !strings.Contains(got, errSpent{}.Error()) {
 				t.Errorf("ends with %s", got)
 			}
 		})

@@ -42,7 +42,6 @@ const (
 	opI32ShrU      op = 0x76
 	opI64Add       op = 0x7c
 	opI64Sub       op = 0x7d
-	opI64Or        op = 0x84
 	opI64Shl       op = 0x86
 	opI64ExtendU   op = 0xad
 	opRefNull      op = 0xd0

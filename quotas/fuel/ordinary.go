@@ -28,10 +28,10 @@ func newReading(b *body) (*reading, error) {
 type ordinary struct {
 	*checker
 	*reading
-	fuel, held []bool // to be set, of each site
-	pos        int    // in the reading
-	sites      int    // passed
-	blocks     []bool // open ones: a loop that does not begin with a charge
+	charged []bool // to be set, of each site
+	pos     int    // in the reading
+	sites   int    // passed
+	blocks  []bool // open ones: a loop that does not begin with a charge
 }
 
 // What smallInPlace writes is so long, and so far in is the instruction itself.
@@ -40,40 +40,33 @@ const (
 	smallOp     = 14
 )
 
-// paid is what a sequence before a call takes.
-type paid struct{ fuel, stack int64 }
-
 func (o *ordinary) check() error {
-	var before paid
+	paid := false // right before
 	for o.pos < len(o.in) {
-		if p := o.enter(); p != (paid{}) {
-			before = p
+		if o.charge() {
+			paid = true
 			continue
 		}
 		in := o.in[o.pos]
-		if err := o.instr(&in, before); err != nil {
+		if err := o.instr(&in, paid); err != nil {
 			return fmt.Errorf("offset %#x: %w", o.base+in.at, err)
 		}
-		before = paid{}
+		paid = false
 	}
 	return nil
 }
 
-func (o *ordinary) instr(in *instr, before paid) error {
+func (o *ordinary) instr(in *instr, paid bool) error {
 	o.pos++
-	if before.stack != 0 && in.op != opCall && in.op != opCallIndirect {
-		return fmt.Errorf("the stack is counted and no call follows")
-	}
 	switch in.op {
 	case opLoop:
-		p := o.enter()
-		o.blocks = append(o.blocks, p.fuel < leastCost || p.stack != 0)
+		o.blocks = append(o.blocks, !o.charge())
 	case opBlock, opIf:
 		o.blocks = append(o.blocks, false)
 	case opEnd:
 		o.blocks = o.blocks[:max(len(o.blocks)-1, 0)]
 	case opBr:
-		if before.fuel < leastCost {
+		if !paid {
 			return o.branch(in.arg)
 		}
 	case opBrIf:
@@ -85,9 +78,9 @@ func (o *ordinary) instr(in *instr, before paid) error {
 			}
 		}
 	case opCall, opCallIndirect:
-		return o.call(in, before)
+		return o.call(in, paid)
 	case opGlobalSet:
-		if in.arg == o.layout.fuel || o.o.Stack && in.arg == o.stack {
+		if in.arg == o.fuel {
 			return fmt.Errorf("global %d is set, which is none of the guest's", in.arg)
 		}
 	case opRefFunc:
@@ -108,19 +101,12 @@ func (o *ordinary) branch(label uint32) error {
 	return nil
 }
 
-func (o *ordinary) call(in *instr, before paid) error {
-	if in.op == opCall && (in.arg < o.imports || in.arg == o.data || o.o.Stack && in.arg == o.slow) {
+func (o *ordinary) call(in *instr, paid bool) error {
+	if in.op == opCall && (in.arg < o.imports || in.arg == o.data) {
 		return fmt.Errorf("function %d is called, which is none of the guest's", in.arg)
 	}
-	o.fuel[o.sites] = before.fuel >= leastCost
-	o.held[o.sites] = before.stack != 0
+	o.charged[o.sites] = paid
 	o.sites++
-	if before.stack == 0 {
-		return nil
-	}
-	if v, ok := o.change(o.stack, opI64Add); !ok || v != before.stack {
-		return fmt.Errorf("a call is not followed by what gives back %d bytes of stack", before.stack)
-	}
 	return nil
 }
 
@@ -160,48 +146,20 @@ func (o *ordinary) move() {
 	}
 }
 
-// enter passes what may stand before a call or in a loop's head, and returns what it
-// takes, zero if there is no such thing here.
-func (o *ordinary) enter() paid {
-	was, sites := o.pos, o.sites
-	var p paid
-	p.fuel, _ = o.change(o.layout.fuel, opI64Sub)
-	if o.o.Stack {
-		p.stack, _ = o.change(o.stack, opI64Sub)
+// charge passes a charge, of whatever it takes, and tells whether there is one here.
+func (o *ordinary) charge() bool {
+	s := o.in[o.pos:]
+	if len(s) < 2 || s[0].op != opGlobalGet || s[1].op != opI64Const || s[1].value < leastCost {
+		return false
 	}
-	ok := false
-	switch {
-	case p.fuel > 0 && p.stack > 0:
-		ok = o.negative(o.slow, o.layout.fuel, o.stack)
-	case p.fuel > 0:
-		ok = o.negative(o.tick, o.layout.fuel)
-	case p.stack > 0:
-		ok = o.negative(o.grow, o.stack)
-	}
-	if !ok || p.fuel < 0 || p.stack < 0 {
-		o.pos, o.sites = was, sites
-		return paid{}
+	was, want := o.pos, code{layout: &o.layout}
+	want.charge(s[1].value)
+	if !o.sequence(want.b) {
+		o.pos = was
+		return false
 	}
 	o.sites++
-	return p
-}
-
-// change passes what changes a counter by a constant.
-func (o *ordinary) change(counter uint32, by op) (int64, bool) {
-	s := o.in[o.pos:]
-	if len(s) < 4 || s[0].op != opGlobalGet || s[0].arg != counter || s[1].op != opI64Const || s[2].op != by ||
-		s[3].op != opGlobalSet || s[3].arg != counter {
-		return 0, false
-	}
-	o.pos += 4
-	return s[1].value, true
-}
-
-// negative passes what calls f if a counter is negative.
-func (o *ordinary) negative(f uint32, counters ...uint32) bool {
-	want := code{layout: &o.layout}
-	want.callIfNegative(f, counters...)
-	return o.sequence(want.b)
+	return true
 }
 
 // sequence passes exactly these instructions.

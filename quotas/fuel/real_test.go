@@ -33,20 +33,18 @@ func python(t testing.TB) []byte {
 // CPython is taken, passes, and does not grow by more than a tenth.
 func TestPython(t *testing.T) {
 	wasm := python(t)
-	for _, o := range []Options{{}, {Stack: true}} {
-		begin := time.Now()
-		out, err := Instrument(wasm, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		made := time.Since(begin)
-		if err := Check(out, o); err != nil {
-			t.Error(err)
-		}
-		t.Logf("stack=%v: %d bytes of %d, instrumented in %v, checked in %v", o.Stack, len(out), len(wasm), made, time.Since(begin)-made)
-		if len(out) > len(wasm)*11/10 {
-			t.Errorf("stack=%v: %d bytes become %d", o.Stack, len(wasm), len(out))
-		}
-		validate(t, out)
+	begin := time.Now()
+	out, err := Instrument(wasm, Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
+	made := time.Since(begin)
+	if err := Check(out, Options{}); err != nil {
+		t.Error(err)
+	}
+	t.Logf("instrumented in %v, checked in %v", made, time.Since(begin)-made)
+	if len(out) > len(wasm)*11/10 {
+		t.Errorf("%d bytes become %d", len(wasm), len(out))
+	}
+	validate(t, out)
 }

@@ -3,12 +3,12 @@ package fuel
 // rewriting is a body on its way.
 type rewriting struct {
 	*body
-	loops       []loop
-	fuel, stack []int64 // what is taken before each of its calls
-	open        open
-	seen        int // loops
-	params      int
-	bulkType    uint32 // of three i32
+	loops    []loop
+	costs    []int64 // of its calls; 0: free
+	open     open
+	seen     int // loops
+	params   int
+	bulkType uint32 // of three i32
 }
 
 // rewrite writes the body with its charges and the new indices of functions.
@@ -16,17 +16,18 @@ func (l *layout) rewrite(b rewriting) error {
 	s := newScanner(b.code, b.base)
 	c := &code{layout: l, b: make([]byte, 0, len(b.code)+len(b.code)/4)}
 	last, local := size{}, false
-	fuel, stack := b.fuel, b.stack
+	costs := b.costs
 	for s.next() {
 		if c.control(s, &b) {
 			continue
 		}
 		switch s.op {
 		case opCall, opCallIndirect:
-			c.enter(fuel[0], stack[0])
+			if costs[0] > 0 {
+				c.charge(costs[0])
+			}
 			c.call(s)
-			c.leave(stack[0])
-			fuel, stack = fuel[1:], stack[1:]
+			costs = costs[1:]
 		case opRefFunc:
 			c.index(opRefFunc, l.function(s.arg))
 		case opMemoryCopy, opMemoryFill, opMemoryInit, opMemoryGrow:
@@ -131,15 +132,6 @@ func (l *layout) wrapper(of uint32, params int, cost int64) body {
 		c.locals(uint32(i))
 	}
 	c.index(opCall, of)
-	c.op(opEnd)
-	return body{locals: []byte{0}, code: c.b}
-}
-
-// slowBody returns the function that calls the host for what has run out.
-func (l *layout) slowBody() body {
-	c := &code{layout: l}
-	c.callIfNegative(l.tick, l.fuel)
-	c.callIfNegative(l.grow, l.stack)
 	c.op(opEnd)
 	return body{locals: []byte{0}, code: c.b}
 }
