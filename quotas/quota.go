@@ -34,7 +34,7 @@ type Quota struct {
 // Default returns the limits of a tenant that sets none.
 func Default() Quota {
 	return Quota{
-		Memory: 128 * MiB, Stack: 8 * MiB,
+		Memory: 128 * MiB, Stack: 32 * MiB,
 		CPU: 500 * time.Millisecond, CPUShare: 1, CPUBurst: 5 * time.Second, Timeout: 30 * time.Second,
 		StartupCPU: 10 * time.Second, StartupTimeout: 60 * time.Second,
 		Instances: 4, MaxRequests: 10000, Queue: 64, QueueTimeout: 5 * time.Second,

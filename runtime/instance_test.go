@@ -49,7 +49,7 @@ func TestHowACallEnds(t *testing.T) {
 		"os._exit":           {(&script{}).do(opExit, 3), ErrExited, "code 3", true},
 		"os._exit(0)":        {(&script{}).do(opExit, 0), ErrExited, "code 0", true},
 		"a trap":             {(&script{}).do(opTrap), ErrFault, "unreachable", true},
-		"deep recursion":     {(&script{}).do(opRecurse), quotas.LimitStack, "calls within calls took more than 8MiB", true},
+		"deep recursion":     {(&script{}).do(opRecurse), quotas.LimitStack, "calls within calls took more than 32MiB", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuest(t, img)

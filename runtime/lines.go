@@ -5,6 +5,9 @@ import "bytes"
 // longestLine is where a line without an end is cut, in bytes.
 const longestLine = 8 << 10
 
+// lineWork is what a line costs besides its text, in bytes that are moved.
+const lineWork = 1 << 10
+
 // lines cuts what a guest prints into lines and tells which request printed them. A
 // nil one discards.
 type lines struct {
@@ -42,6 +45,7 @@ func (l *lines) flush() {
 }
 
 func (l *lines) emit() {
+	l.exchange.meter.work(lineWork + len(l.partial))
 	id := ""
 	if l.exchange.request != nil {
 		id = l.exchange.request.ID

@@ -31,7 +31,7 @@ func TestLines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			l := &lines{exchange: &exchange{}, stream: "stdout", log: func(_, _, line string) { got = append(got, line) }}
+			l := &lines{exchange: &exchange{meter: &meter{}}, stream: "stdout", log: func(_, _, line string) { got = append(got, line) }}
 			for _, w := range test.writes {
 				if n, err := l.Write([]byte(w)); n != len(w) || err != nil {
 					t.Errorf("Write(%d bytes) = %d, %v", len(w), n, err)
@@ -48,7 +48,7 @@ func TestLines(t *testing.T) {
 
 func TestLinesTellTheRequestTheyEndIn(t *testing.T) {
 	var got []logged
-	x := &exchange{}
+	x := &exchange{meter: &meter{}}
 	l := &lines{exchange: x, stream: "stderr", log: func(request, stream, line string) { got = append(got, logged{request, stream, line}) }}
 	l.Write([]byte("a\n"))
 	x.request = &Request{ID: "r1"}
@@ -73,7 +73,7 @@ func FuzzLines(f *testing.F) {
 	f.Add("\xc3\xa9\xff", strings.Repeat("y\n", 5), 0)
 	f.Fuzz(func(t *testing.T, a, b string, times int) {
 		var got []string
-		l := &lines{exchange: &exchange{}, log: func(_, _, line string) { got = append(got, line) }}
+		l := &lines{exchange: &exchange{meter: &meter{}}, log: func(_, _, line string) { got = append(got, line) }}
 		text := a
 		l.Write([]byte(a))
 		for range times & 7 {

@@ -146,17 +146,21 @@ func (m *meter) look() {
 }
 
 // burn counts the fuel since it was last called, and brings the fuel of a slice nearer to
-// what the guest burns in one.
+// what the guest burns in one: down at once, for a slice that is too long delays others,
+// and up by and by, for there is work that is dear by the unit.
 func (m *meter) burn(took time.Duration) {
 	left := m.fuel.get()
 	fuel := m.set - left
 	m.set = left
 	m.usage.Fuel += fuel
-	if fuel < leastFuel || took < slice/8 || took > 4*slice {
+	if fuel < leastFuel || took < slice/8 {
 		return
 	}
 	next := int64(float64(fuel) * float64(slice) / float64(took))
-	m.slice = min(max((m.slice+next)/2, leastFuel), mostFuel)
+	if next > m.slice {
+		next = (m.slice + min(next, 3*m.slice)) / 2
+	}
+	m.slice = min(max(next, leastFuel), mostFuel)
 }
 
 // charge counts the CPU time since it was last called, and tells the tenant's account.

@@ -44,6 +44,15 @@ func (r *Registry) Route(host, path string) (*Tenant, string) {
 	return r.routes.Load().find(host, path)
 }
 
+// Memory returns what all guests together use of the server's memory; zero where that
+// has no bound.
+func (r *Registry) Memory() quotas.BudgetStats {
+	if r.host.budget == nil {
+		return quotas.BudgetStats{}
+	}
+	return r.host.budget.Stats()
+}
+
 // reduce closes the instance that has been idle longest and tells whether there was one.
 func (r *Registry) reduce() bool {
 	var pool *runtime.Pool

@@ -29,7 +29,33 @@ def _is_ours(filename):
 def _in_full(exception, trace):
     import traceback
 
-    return "".join(traceback.format_exception(type(exception), exception, trace)).rstrip()
+    cut = _shorten(exception)
+    if cut:
+        trace = exception.__traceback__
+    text = "".join(traceback.format_exception(type(exception), exception, trace)).rstrip()
+    return f"(of {cut} frames the last {FRAMES} of each exception)\n{text}" if cut else text
+
+
+def _shorten(exception):
+    """Cut the tracebacks of exception, and of what it came of, to their last frames.
+
+    An exception of a deep recursion has a hundred thousand, which would take longer to
+    format than a request may. Return how many there were, 0 where nothing was cut.
+    """
+    frames, cut, chain = 0, False, []
+    while exception is not None and not any(exception is e for e in chain) and len(chain) < FRAMES:
+        chain.append(exception)
+        count, trace = 0, exception.__traceback__
+        while trace is not None:
+            count, trace = count + 1, trace.tb_next
+        frames += count
+        if count > 2 * FRAMES:
+            trace, cut = exception.__traceback__, True
+            for _ in range(count - FRAMES):
+                trace = trace.tb_next
+            exception.__traceback__ = trace
+        exception = exception.__cause__ or exception.__context__
+    return frames if cut else 0
 
 
 # How many frames of an interrupted app are told, and how many with their source.
