@@ -1,0 +1,101 @@
+"""Balloons."""
+
+import itertools
+import re
+import sqlite3
+import sys
+import zlib
+
+kept = []
+
+
+def block():
+    return bytearray(1 << 30)
+
+
+def blocks():
+    hoard = []
+    while True:
+        hoard.append(bytearray(1 << 20))
+
+
+def list_growth():
+    hoard = []
+    while True:
+        hoard.extend(range(1000))
+
+
+def list_of():
+    list(itertools.count())
+
+
+def comprehension():
+    [n for n in itertools.count()]
+
+
+def string():
+    text = "x"
+    while True:
+        text += text
+
+
+def string_join():
+    ",".join(itertools.repeat("x"))
+
+
+def dictionary():
+    hoard = {}
+    for n in itertools.count():
+        hoard[n] = str(n)
+
+
+def objects():
+    class Thing:
+        def __init__(self, previous):
+            self.previous = previous
+
+    thing = None
+    while True:
+        thing = Thing(thing)
+
+
+def frames():
+    sys.setrecursionlimit(2**31 - 1)
+
+    def deeper(n):
+        deeper(n + 1)
+
+    deeper(0)
+
+
+def pad():
+    format(1, "1000000000")
+
+
+def big_number():
+    1 << (1 << 33)
+
+
+def database():
+    sqlite3.connect(":memory:").execute("select length(group_concat(zeroblob(1000000), '')) from "
+        "(with recursive n(x) as (select 1 union all select x + 1 from n) select x from n)").fetchone()
+
+
+def bomb():
+    packed = zlib.compressobj(9)
+    data = b"".join(packed.compress(bytes(1 << 20)) for _ in range(1000)) + packed.flush()
+    zlib.decompress(data)
+
+
+def pattern():
+    re.compile("(?:(?:(?:(?:a{1,100}){1,100}){1,100}b?){1,100}c?){1,100}" * 10_000)
+
+
+def response():
+    return [b"x" * (1 << 30)]
+
+
+def keep():
+    """Goes on with the next request, if there is one in this interpreter."""
+    while True:
+        kept.append(bytearray(1 << 20))
