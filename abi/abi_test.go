@@ -243,6 +243,25 @@ func TestHostFunctionsHaveTheParametersOfTheHeader(t *testing.T) {
 	}
 }
 
+// The shim names limits to Python; wasgi.toml has the same names.
+func TestLimitsHaveTheNamesOfTheHeader(t *testing.T) {
+	inShim := map[string]string{}
+	row := regexp.MustCompile(`\{("\w+"), WASGI_(LEFT_\w+), (true|false)\}`)
+	for _, m := range row.FindAllStringSubmatch(mustRead(t, "../pyruntime/shim/limits.c"), -1) {
+		unit := map[string]string{"true": "nanoseconds", "false": "bytes"}[m[3]]
+		inShim[strings.ReplaceAll(m[2], "_", "")] = m[1] + ", " + unit
+	}
+	inHeader := map[string]string{}
+	for name, comment := range readHeader(t).comments {
+		if strings.HasPrefix(name, "LEFT") {
+			inHeader[name], _, _ = strings.Cut(comment, " of ")
+		}
+	}
+	if !maps.Equal(inShim, inHeader) {
+		t.Errorf("limits.c has\n%v, abi.h\n%v", inShim, inHeader)
+	}
+}
+
 // parameters counts what a list like "ptr, len" names.
 func parameters(list string) int {
 	if list == "" {

@@ -3,6 +3,7 @@ package quotas
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
@@ -17,12 +18,15 @@ const PageSize = 64 * KiB
 type Memory struct {
 	used     uint64
 	reserved []byte
+	budget   *Budget
+	refused  int
 }
 
 // NewMemory reserves memory for a guest that begins with initial bytes and may grow to
 // limit, rounded down to whole pages. Where that cannot be had, it says so here: later
-// the guest only sees memory.grow fail, and Python raises MemoryError.
-func NewMemory(initial, limit Bytes) (*Memory, error) {
+// the guest only sees memory.grow fail, and Python raises MemoryError. What is committed
+// is taken from budget, until Free.
+func NewMemory(initial, limit Bytes, budget *Budget) (*Memory, error) {
 	limit -= limit % PageSize
 	if initial > limit || limit <= 0 {
 		return nil, fmt.Errorf("the guest begins with %s of memory, its limit is %s", initial, limit)
@@ -31,10 +35,10 @@ func NewMemory(initial, limit Bytes) (*Memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reserve %s of addresses: %w", limit, err)
 	}
-	m := &Memory{reserved: b}
+	m := &Memory{reserved: b, budget: budget}
 	if m.Reallocate(uint64(initial)) == nil {
 		m.Free()
-		return nil, fmt.Errorf("the machine has no %s of memory", initial)
+		return nil, &Exceeded{Limit: LimitMemory, Detail: fmt.Sprintf("all guests together leave no %s", initial), RetryAfter: time.Second}
 	}
 	return m, nil
 }
@@ -49,17 +53,34 @@ func (m *Memory) Context(ctx context.Context) context.Context {
 // Reallocate implements experimental.LinearMemory: it commits memory up to size, or
 // returns nil past the limit.
 func (m *Memory) Reallocate(size uint64) []byte {
-	if size > uint64(len(m.reserved)) {
+	if size > uint64(len(m.reserved)) || size > m.used && !m.commit(size) {
+		m.refused++
 		return nil
-	}
-	if size > m.used {
-		if err := unix.Mprotect(m.reserved[m.used:size], unix.PROT_READ|unix.PROT_WRITE); err != nil {
-			return nil
-		}
-		m.used = size
 	}
 	return m.reserved[:size:size]
 }
+
+func (m *Memory) commit(size uint64) bool {
+	more := Bytes(size - m.used)
+	if !m.budget.Take(more) {
+		return false
+	}
+	if err := unix.Mprotect(m.reserved[m.used:size], unix.PROT_READ|unix.PROT_WRITE); err != nil {
+		m.budget.Give(more)
+		return false
+	}
+	m.used = size
+	return true
+}
+
+// Committed returns how much memory the guest has.
+func (m *Memory) Committed() Bytes { return Bytes(m.used) }
+
+// Reserved returns the most it can have.
+func (m *Memory) Reserved() Bytes { return Bytes(len(m.reserved)) }
+
+// Refused returns how often the guest was refused more.
+func (m *Memory) Refused() int { return m.refused }
 
 // Free gives the addresses back; the guest must not run any more. It may be called
 // again.
@@ -70,5 +91,6 @@ func (m *Memory) Free() {
 	if err := unix.Munmap(m.reserved); err != nil {
 		panic(fmt.Sprintf("unmap a guest's memory of %d bytes: %v", len(m.reserved), err)) // cannot be: mapped above
 	}
+	m.budget.Give(Bytes(m.used))
 	m.reserved, m.used = nil, 0
 }

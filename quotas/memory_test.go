@@ -42,7 +42,7 @@ func grower(t *testing.T) (wazero.Runtime, wazero.CompiledModule) {
 // start makes a guest whose memory grows to limit.
 func start(t *testing.T, r wazero.Runtime, compiled wazero.CompiledModule, limit Bytes) api.Module {
 	t.Helper()
-	m, err := NewMemory(PageSize, limit)
+	m, err := NewMemory(PageSize, limit, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestMemoryGrowsToTheLimit(t *testing.T) {
 }
 
 func TestMemoryDoesNotMove(t *testing.T) {
-	m, err := NewMemory(PageSize, 64*MiB)
+	m, err := NewMemory(PageSize, 64*MiB, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestMemoryThatCannotBeHadIsAnError(t *testing.T) {
 		{2 * PageSize, 2*PageSize - 1, "the guest begins with 128KiB of memory, its limit is 64KiB"},
 		{PageSize, 1 << 60, "reserve 1073741824GiB of addresses: "},
 	} {
-		m, err := NewMemory(test.initial, test.limit)
+		m, err := NewMemory(test.initial, test.limit, nil)
 		if err == nil {
 			m.Free()
 			t.Errorf("%v of %v is given", test.initial, test.limit)
@@ -139,7 +139,7 @@ func TestMemoryThatCannotBeHadIsAnError(t *testing.T) {
 }
 
 func TestFreeMayBeCalledAgain(t *testing.T) {
-	m, err := NewMemory(0, MiB)
+	m, err := NewMemory(0, MiB, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 // What one guest leaves in its memory the next does not see.
 func TestMemoryBeginsWithZeros(t *testing.T) {
 	for range 10 {
-		m, err := NewMemory(MiB, MiB)
+		m, err := NewMemory(MiB, MiB, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,13 +7,16 @@ import (
 
 // Quota is what one tenant may use. Each field's name in wasgi.toml stands behind it.
 // The zero value allows nothing; Default is what a tenant gets that asks for nothing.
+//
+// Limits do not depend on each other: one may be larger than another leaves room for,
+// as CPU than CPUBurst. The smaller is then the one that is met first.
 type Quota struct {
 	Memory         Bytes         // memory: linear memory of one instance
 	Stack          Bytes         // stack: native stack of one instance, for calls within calls
 	CPU            time.Duration // cpu: CPU time of one request
 	CPUShare       float64       // cpu_share: cores that the tenant may use over time
 	CPUBurst       time.Duration // cpu_burst: CPU time it may save up, and then use at once
-	Timeout        time.Duration // timeout: wall time of one request, without its wait in the queue
+	Timeout        time.Duration // timeout: wall time of one request, its waits included
 	StartupCPU     time.Duration // startup_cpu: CPU time of importing the app
 	StartupTimeout time.Duration // startup_timeout: wall time of importing the app
 	Instances      int           // instances: requests at once
@@ -40,52 +43,65 @@ func Default() Quota {
 	}
 }
 
-// Least and most of each limit: what Python needs to start, what wasm32 can address,
-// and what still makes sense.
-const (
-	leastMemory  = 48 * MiB
-	mostMemory   = 4*GiB - PageSize
-	leastTimeout = time.Millisecond
-	mostTimeout  = 24 * time.Hour
-	mostInst     = 1024
-	mostRequests = 1 << 40
-	leastFiles   = 64 * KiB
-	mostFiles    = 1024 * GiB
-	leastLog     = 1 * KiB
-	mostLog      = 64 * MiB
-)
-
-// LimitError says which limit makes no sense.
-type LimitError struct {
-	Name        string // as in wasgi.toml
-	Value       any
-	Least, Most any
+// Least returns the lowest limits that make sense: what Python needs to start, what one
+// line of a log takes, one of what is counted.
+func Least() Quota {
+	return Quota{
+		Memory: 48 * MiB, Stack: MiB,
+		CPU: time.Millisecond, CPUShare: 0.01, CPUBurst: time.Millisecond, Timeout: time.Millisecond,
+		StartupCPU: time.Millisecond, StartupTimeout: time.Millisecond,
+		Instances: 1, MaxRequests: 1, Queue: 1, QueueTimeout: time.Millisecond,
+		RequestBody: KiB, ResponseBody: KiB,
+		LogRate: KiB, LogKeep: 64 * KiB, Data: 64 * KiB, Tmp: 64 * KiB,
+	}
 }
 
-func (e *LimitError) Error() string {
-	return fmt.Sprintf("%s is %v, want %v to %v", e.Name, e.Value, e.Least, e.Most)
+// Most returns the highest limits that make sense: what wasm32 can address, a day, and
+// what no machine has more of.
+func Most() Quota {
+	const day = 24 * time.Hour
+	return Quota{
+		Memory: mostMemory, Stack: 64 * MiB,
+		CPU: day, CPUShare: 1024, CPUBurst: day, Timeout: day,
+		StartupCPU: day, StartupTimeout: day,
+		Instances: 1024, MaxRequests: 1 << 40, Queue: 65536, QueueTimeout: day,
+		RequestBody: 1024 * GiB, ResponseBody: 1024 * GiB,
+		LogRate: 64 * MiB, LogKeep: GiB, Data: 1024 * GiB, Tmp: mostMemory,
+	}
 }
 
-// Validate returns a *LimitError for the first limit that makes no sense.
+// mostMemory is what a guest can address, but for the last page: its size fits 32 bits.
+const mostMemory = 4*GiB - PageSize
+
+// RangeError says which limit makes no sense.
+type RangeError struct {
+	Name               string // as in wasgi.toml
+	Value, Least, Most string
+}
+
+func (e *RangeError) Error() string {
+	return fmt.Sprintf("%s is %s, want %s to %s", e.Name, e.Value, e.Least, e.Most)
+}
+
+// Validate returns a *RangeError for the first limit that makes no sense.
 func (q Quota) Validate() error {
-	switch {
-	case q.Memory < leastMemory || q.Memory > mostMemory:
-		return &LimitError{"memory", q.Memory, leastMemory, mostMemory}
-	case q.Timeout < leastTimeout || q.Timeout > mostTimeout:
-		return &LimitError{"timeout", q.Timeout, leastTimeout, mostTimeout}
-	case q.Instances < 1 || q.Instances > mostInst:
-		return &LimitError{"instances", q.Instances, 1, mostInst}
-	case q.MaxRequests < 1 || q.MaxRequests > mostRequests:
-		return &LimitError{"max_requests", q.MaxRequests, 1, mostRequests}
-	case q.Data < leastFiles || q.Data > mostFiles:
-		return &LimitError{"data", q.Data, leastFiles, mostFiles}
-	case q.Tmp < leastFiles || q.Tmp > mostMemory:
-		return &LimitError{"tmp", q.Tmp, leastFiles, mostMemory}
-	case q.LogRate < leastLog || q.LogRate > mostLog:
-		return &LimitError{"log_rate", rate(q.LogRate), rate(leastLog), rate(mostLog)}
+	least, most := Least(), Most()
+	low, high := least.Fields(), most.Fields()
+	for i, f := range q.Fields() {
+		if f.Compare(low[i]) < 0 || f.Compare(high[i]) > 0 {
+			return &RangeError{f.Name, f.String(), low[i].String(), high[i].String()}
+		}
 	}
 	return nil
 }
 
-// rate writes an amount as one per second.
-func rate(b Bytes) string { return b.String() + "/s" }
+// Within returns q with each limit no higher than the ceilings' one.
+func (q Quota) Within(ceilings Quota) Quota {
+	high := ceilings.Fields()
+	for i, f := range q.Fields() {
+		if f.Compare(high[i]) > 0 {
+			f.set(high[i])
+		}
+	}
+	return q
+}

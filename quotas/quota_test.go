@@ -3,6 +3,8 @@ package quotas
 import (
 	"errors"
 	"math"
+	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -64,59 +66,172 @@ func FuzzBytes(f *testing.F) {
 	})
 }
 
+// Each limit is tried at its least and its most, and a step outside of both.
 func TestQuotaLimitsOnBothSides(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(*Quota)
-		want   string
+		step          func(*Quota, int) // by so many of its smallest steps
+		less, more    string
+		none, reverse string
 	}{
-		"the default":        {func(*Quota) {}, ""},
-		"the least memory":   {func(q *Quota) { q.Memory = 48 * MiB }, ""},
-		"less memory":        {func(q *Quota) { q.Memory = 48*MiB - 1 }, "memory is 50331647B, want 48MiB to 4194240KiB"},
-		"no memory":          {func(q *Quota) { q.Memory = 0 }, "memory is 0B, want"},
-		"negative memory":    {func(q *Quota) { q.Memory = -GiB }, "memory is -1GiB, want"},
-		"the most memory":    {func(q *Quota) { q.Memory = 4*GiB - 64*KiB }, ""},
-		"more memory":        {func(q *Quota) { q.Memory = 4*GiB - 64*KiB + 1 }, "memory is 4294901761B, want"},
-		"the shortest time":  {func(q *Quota) { q.Timeout = time.Millisecond }, ""},
-		"a shorter time":     {func(q *Quota) { q.Timeout = time.Millisecond - 1 }, "timeout is 999.999µs, want 1ms to 24h0m0s"},
-		"no time":            {func(q *Quota) { q.Timeout = 0 }, "timeout is 0s, want"},
-		"negative time":      {func(q *Quota) { q.Timeout = -time.Second }, "timeout is -1s, want"},
-		"the longest time":   {func(q *Quota) { q.Timeout = 24 * time.Hour }, ""},
-		"a longer time":      {func(q *Quota) { q.Timeout = 24*time.Hour + 1 }, "timeout is 24h0m0.000000001s, want"},
-		"one instance":       {func(q *Quota) { q.Instances = 1 }, ""},
-		"no instance":        {func(q *Quota) { q.Instances = 0 }, "instances is 0, want 1 to 1024"},
-		"negative instances": {func(q *Quota) { q.Instances = -1 }, "instances is -1, want"},
-		"the most instances": {func(q *Quota) { q.Instances = 1024 }, ""},
-		"more instances":     {func(q *Quota) { q.Instances = 1025 }, "instances is 1025, want"},
-		"one request":        {func(q *Quota) { q.MaxRequests = 1 }, ""},
-		"no request":         {func(q *Quota) { q.MaxRequests = 0 }, "max_requests is 0, want 1 to 1099511627776"},
-		"negative requests":  {func(q *Quota) { q.MaxRequests = -1 }, "max_requests is -1, want"},
-		"the most requests":  {func(q *Quota) { q.MaxRequests = 1 << 40 }, ""},
-		"more requests":      {func(q *Quota) { q.MaxRequests = 1<<40 + 1 }, "max_requests is 1099511627777, want"},
-		"the least data":     {func(q *Quota) { q.Data = 64 * KiB }, ""},
-		"less data":          {func(q *Quota) { q.Data = 64*KiB - 1 }, "data is 65535B, want 64KiB to 1024GiB"},
-		"the most data":      {func(q *Quota) { q.Data = 1024 * GiB }, ""},
-		"more data":          {func(q *Quota) { q.Data = 1024*GiB + 1 }, "data is 1099511627777B, want"},
-		"the least tmp":      {func(q *Quota) { q.Tmp = 64 * KiB }, ""},
-		"less tmp":           {func(q *Quota) { q.Tmp = 64*KiB - 1 }, "tmp is 65535B, want 64KiB to 4194240KiB"},
-		"the most tmp":       {func(q *Quota) { q.Tmp = mostMemory }, ""},
-		"more tmp":           {func(q *Quota) { q.Tmp = mostMemory + 1 }, "tmp is 4294901761B, want"},
-		"the least of logs":  {func(q *Quota) { q.LogRate = KiB }, ""},
-		"less of logs":       {func(q *Quota) { q.LogRate = KiB - 1 }, "log_rate is 1023B/s, want 1KiB/s to 64MiB/s"},
-		"the most of logs":   {func(q *Quota) { q.LogRate = 64 * MiB }, ""},
-		"more of logs":       {func(q *Quota) { q.LogRate = 64*MiB + 1 }, "log_rate is 67108865B/s, want"},
-		"nothing at all":     {func(q *Quota) { *q = Quota{} }, "memory is 0B"},
+		"memory":          {func(q *Quota, n int) { q.Memory += Bytes(n) }, "50331647B, want 48MiB to 4194240KiB", "4294901761B", "0B", "-48MiB"},
+		"stack":           {func(q *Quota, n int) { q.Stack += Bytes(n) }, "1048575B, want 1MiB to 64MiB", "67108865B", "0B", "-1MiB"},
+		"cpu":             {func(q *Quota, n int) { q.CPU += time.Duration(n) }, "999.999µs, want 1ms to 24h0m0s", "24h0m0.000000001s", "0s", "-1ms"},
+		"cpu_share":       {func(q *Quota, n int) { q.CPUShare += float64(n) / 1024 }, "0.0090234375, want 0.01 to 1024", "1024.0009765625", "0", "-0.01"},
+		"cpu_burst":       {func(q *Quota, n int) { q.CPUBurst += time.Duration(n) }, "999.999µs, want 1ms to 24h0m0s", "24h0m0.000000001s", "0s", "-1ms"},
+		"timeout":         {func(q *Quota, n int) { q.Timeout += time.Duration(n) }, "999.999µs, want 1ms to 24h0m0s", "24h0m0.000000001s", "0s", "-1ms"},
+		"startup_cpu":     {func(q *Quota, n int) { q.StartupCPU += time.Duration(n) }, "999.999µs, want 1ms to 24h0m0s", "24h0m0.000000001s", "0s", "-1ms"},
+		"startup_timeout": {func(q *Quota, n int) { q.StartupTimeout += time.Duration(n) }, "999.999µs, want 1ms to 24h0m0s", "24h0m0.000000001s", "0s", "-1ms"},
+		"instances":       {func(q *Quota, n int) { q.Instances += n }, "0, want 1 to 1024", "1025", "0", "-1"},
+		"max_requests":    {func(q *Quota, n int) { q.MaxRequests += n }, "0, want 1 to 1099511627776", "1099511627777", "0", "-1"},
+		"queue":           {func(q *Quota, n int) { q.Queue += n }, "0, want 1 to 65536", "65537", "0", "-1"},
+		"queue_timeout":   {func(q *Quota, n int) { q.QueueTimeout += time.Duration(n) }, "999.999µs, want 1ms to 24h0m0s", "24h0m0.000000001s", "0s", "-1ms"},
+		"request_body":    {func(q *Quota, n int) { q.RequestBody += Bytes(n) }, "1023B, want 1KiB to 1024GiB", "1099511627777B", "0B", "-1KiB"},
+		"response_body":   {func(q *Quota, n int) { q.ResponseBody += Bytes(n) }, "1023B, want 1KiB to 1024GiB", "1099511627777B", "0B", "-1KiB"},
+		"log_rate":        {func(q *Quota, n int) { q.LogRate += Bytes(n) }, "1023B/s, want 1KiB/s to 64MiB/s", "67108865B/s", "0B/s", "-1KiB/s"},
+		"log_keep":        {func(q *Quota, n int) { q.LogKeep += Bytes(n) }, "65535B, want 64KiB to 1GiB", "1073741825B", "0B", "-64KiB"},
+		"data":            {func(q *Quota, n int) { q.Data += Bytes(n) }, "65535B, want 64KiB to 1024GiB", "1099511627777B", "0B", "-64KiB"},
+		"tmp":             {func(q *Quota, n int) { q.Tmp += Bytes(n) }, "65535B, want 64KiB to 4194240KiB", "4294901761B", "0B", "-64KiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := Default()
-			test.change(&q)
-			err := q.Validate()
-			var limit *LimitError
-			switch {
-			case test.want == "" && err != nil:
-				t.Errorf("refused: %v", err)
-			case test.want != "" && (!errors.As(err, &limit) || !strings.HasPrefix(err.Error(), test.want)):
-				t.Errorf("got %v, want %q", err, test.want)
+			at := func(start Quota, by int, want string) {
+				t.Helper()
+				q := Default()
+				fieldOf(t, &q, name).set(fieldOf(t, &start, name))
+				test.step(&q, by)
+				refuses(t, q, name, want)
 			}
+			at(Least(), 0, "")
+			at(Least(), 1, "")
+			at(Least(), -1, test.less)
+			at(Most(), 0, "")
+			at(Most(), -1, "")
+			at(Most(), 1, test.more)
+			at(Quota{}, 0, test.none)
+			at(negative(Least()), 0, test.reverse)
 		})
+	}
+}
+
+// refuses checks that the limit of that name is what q is refused for, "" for not at all.
+func refuses(t *testing.T, q Quota, name, want string) {
+	t.Helper()
+	err := q.Validate()
+	var out *RangeError
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("refused: %v", err)
+	case want == "":
+	case !errors.As(err, &out) || out.Name != name || !strings.HasPrefix(err.Error(), name+" is "+want):
+		t.Errorf("got %v, want %s is %s", err, name, want)
+	}
+}
+
+func fieldOf(t *testing.T, q *Quota, name string) Field {
+	t.Helper()
+	for _, f := range q.Fields() {
+		if f.Name == name {
+			return f
+		}
+	}
+	t.Fatalf("no limit is called %s", name)
+	return Field{}
+}
+
+func negative(q Quota) Quota {
+	for _, f := range q.Fields() {
+		switch v := f.Value.(type) {
+		case *Bytes:
+			*v = -*v
+		case *time.Duration:
+			*v = -*v
+		case *int:
+			*v = -*v
+		case *float64:
+			*v = -*v
+		}
+	}
+	return q
+}
+
+func TestQuotasThatHold(t *testing.T) {
+	for name, q := range map[string]Quota{"default": Default(), "least": Least(), "most": Most()} {
+		if err := q.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := (Quota{}).Validate(); err == nil {
+		t.Error("nothing at all is valid")
+	}
+	for name, share := range map[string]float64{"no number": math.NaN(), "infinite": math.Inf(1)} {
+		q := Default()
+		q.CPUShare = share
+		if q.Validate() == nil {
+			t.Errorf("a share that is %s is valid", name)
+		}
+	}
+}
+
+// A limit that is in no table would never be read, checked or lowered.
+func TestFieldsAreAllOfTheQuota(t *testing.T) {
+	q := Default()
+	shape := reflect.TypeOf(q)
+	fields := q.Fields()
+	if shape.NumField() != len(fields) {
+		t.Fatalf("%d fields of %d", len(fields), shape.NumField())
+	}
+	for i, f := range fields {
+		if own := reflect.ValueOf(&q).Elem().Field(i).Addr().Interface(); own != f.Value {
+			t.Errorf("%s is not %s", f.Name, shape.Field(i).Name)
+		}
+	}
+	for _, l := range Limits() {
+		fieldOf(t, &q, string(l))
+	}
+}
+
+func TestWithin(t *testing.T) {
+	ceilings := Most()
+	if q := Default().Within(ceilings); q != Default() {
+		t.Errorf("got %+v", q)
+	}
+	ceilings.Memory, ceilings.CPUShare, ceilings.Timeout, ceilings.Queue = 64*MiB, 0.5, time.Second, 1
+	want := Default()
+	want.Memory, want.CPUShare, want.Timeout, want.Queue = 64*MiB, 0.5, time.Second, 1
+	if q := Default().Within(ceilings); q != want {
+		t.Errorf("got %+v", q)
+	}
+	if q := Most().Within(Least()); q != Least() {
+		t.Errorf("got %+v", q)
+	}
+}
+
+// The README's table of limits says what holds.
+func TestLimitsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, least, most := Default(), Least(), Most()
+	columns := [][]Field{value.Fields(), least.Fields(), most.Fields()}
+	for i, f := range columns[0] {
+		_, row, ok := strings.Cut(string(text), "\n| `"+f.Name+"` |")
+		row, _, _ = strings.Cut(row, "\n")
+		cells := strings.Split(row, "|")
+		if !ok || len(cells) < 4 {
+			t.Errorf("%s has no row", f.Name)
+			continue
+		}
+		for n, column := range columns {
+			want := column[i].String()
+			if d, is := column[i].Value.(*time.Duration); is { // the README writes 24h, not 24h0m0s
+				got, err := time.ParseDuration(strings.Trim(cells[n+1], " `"))
+				if err == nil && got == *d {
+					continue
+				}
+			}
+			if got := strings.Trim(cells[n+1], " `"); got != want {
+				t.Errorf("%s: the README has %s, want %s", f.Name, got, want)
+			}
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 )
 
 // Request is one request as the guest sees it.
@@ -16,6 +17,14 @@ type Request struct {
 	Body    io.Reader  // nil where the environ brings it, see Environ's "wsgi.input"
 
 	Instance string // set by who serves it, before the app is called
+	// Hits are the limits that the app met, in order, also where it went on. They are
+	// appended by the goroutine that calls the Response.
+	Hits []quotas.Limit
+	// Usage is what the request used; it is there when Serve returns.
+	Usage quotas.Usage
+	// Wait calls a function that may block for long, while other guests run. It is set
+	// by who serves it.
+	Wait func(block func())
 }
 
 // Response is where an app's response goes. The methods are called by the goroutine
@@ -50,11 +59,11 @@ type exchange struct {
 	phase    phase
 	report   []byte // what the guest reported
 	err      error  // the first refusal that ends the request
-	busy     busy   // how long the guest has run, in all its calls
+	meter    *meter
 }
 
 func (x *exchange) begin(ctx context.Context, req *Request, resp Response) {
-	*x = exchange{ctx: ctx, request: req, response: resp, phase: phaseHead, report: x.report[:0], busy: x.busy}
+	*x = exchange{ctx: ctx, request: req, response: resp, phase: phaseHead, report: x.report[:0], meter: x.meter}
 }
 
 func (x *exchange) end() {
@@ -69,13 +78,17 @@ func (x *exchange) InputRead(p []byte) (int, abi.Error) {
 	if x.request.Body == nil {
 		return 0, 0
 	}
+	if x.meter.interrupted != nil {
+		return 0, abi.ErrorDeadline // nothing is waited for any more
+	}
 	n, err := 0, error(nil)
-	x.busy.wait(func() {
+	x.meter.wait(func() {
 		for n == 0 && err == nil {
 			n, err = x.request.Body.Read(p)
 		}
 	})
 	if n > 0 || err == io.EOF {
+		x.meter.usage.In += quotas.Bytes(n)
 		return n, 0
 	}
 	return 0, x.refuse(err)
@@ -86,6 +99,7 @@ func (x *exchange) ResponseStart(status []byte, headers abi.View) abi.Error {
 	if x.phase != phaseHead {
 		return abi.ErrorOrder
 	}
+	x.meter.observe()
 	err := x.response.Start(status, headers)
 	if err == nil {
 		x.phase = phaseBody
@@ -107,8 +121,9 @@ func (x *exchange) ResponseWrite(block []byte, last bool) abi.Error {
 	if last {
 		x.phase = phaseDone
 	}
-	var err error
-	x.busy.wait(func() { err = x.response.Write(block, last) })
+	x.meter.observe()
+	x.meter.usage.Out += quotas.Bytes(len(block))
+	err := x.response.Write(block, last)
 	return x.refuse(err)
 }
 
@@ -128,7 +143,7 @@ func (x *exchange) refuse(err error) abi.Error {
 	switch {
 	case errors.As(err, &told):
 		return told
-	case errors.Is(err, ErrDeadline), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, quotas.LimitTimeout), errors.Is(err, context.DeadlineExceeded):
 		return abi.ErrorDeadline
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return abi.ErrorBody
@@ -145,11 +160,11 @@ func (x *exchange) Report(text []byte) {
 	x.report = append(x.report[:0], bytes.ToValidUTF8(text, []byte("\uFFFD"))...)
 }
 
-// LimitLeft implements abi.Host: no limit is known here yet.
-func (x *exchange) LimitLeft(int) int64 { return -1 }
+// LimitLeft implements abi.Host.
+func (x *exchange) LimitLeft(index int) int64 { return x.meter.left(index) }
 
-// Tick implements abi.Host: guests are not metered yet.
-func (x *exchange) Tick() {}
+// Tick implements abi.Host.
+func (x *exchange) Tick() { x.meter.tick() }
 
-// StackGrow implements abi.Host: guests are not metered yet.
-func (x *exchange) StackGrow() {}
+// StackGrow implements abi.Host.
+func (x *exchange) StackGrow() { x.meter.grow() }

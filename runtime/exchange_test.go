@@ -11,6 +11,7 @@ import (
 	"testing/iotest"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 )
 
 func TestCallsOutOfOrderAreRefused(t *testing.T) {
@@ -99,7 +100,7 @@ func TestWhatTheGuestIsToldOfARefusal(t *testing.T) {
 	}{
 		"its own":             {abi.ErrorLimit, abi.ErrorLimit},
 		"wrapped":             {fmt.Errorf("a header: %w", abi.ErrorInvalid), abi.ErrorInvalid},
-		"the deadline":        {ErrDeadline, abi.ErrorDeadline},
+		"the deadline":        {quotas.LimitTimeout, abi.ErrorDeadline},
 		"the context's":       {fmt.Errorf("write: %w", context.DeadlineExceeded), abi.ErrorDeadline},
 		"a client that left":  {ErrGone, abi.ErrorGone},
 		"a body cut short":    {io.ErrUnexpectedEOF, abi.ErrorBody},
@@ -147,10 +148,10 @@ func TestEnoughIsNoFailure(t *testing.T) {
 // An exception that comes of the deadline is the deadline's.
 func TestAnExceptionAfterTheDeadlineIsADeadline(t *testing.T) {
 	g := newGuest(t, loadImage(t, scripted(t)))
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), 0)
+	defer cancel()
 	err := g.Serve(ctx, &Request{Environ: (&script{}).end(abi.OutcomeRaised).message()}, &answer{})
-	if !errors.Is(err, ErrDeadline) || g.Condemned() {
+	if !errors.Is(err, quotas.LimitTimeout) || g.Condemned() {
 		t.Errorf("got %v, condemned %v", err, g.Condemned())
 	}
 }

@@ -78,9 +78,15 @@ type guest struct {
 
 func newGuest(t testing.TB, img *Image) *guest {
 	t.Helper()
+	return newGuestOf(t, img, Spec{Quota: quotaOf(4 * quotas.PageSize)})
+}
+
+// newGuestOf makes a guest with the limits of spec.
+func newGuestOf(t testing.TB, img *Image, spec Spec) *guest {
+	t.Helper()
 	g := &guest{t: t}
 	i, err := img.NewInstance(context.Background(), Spec{
-		ID: "guest-1", Memory: 4 * quotas.PageSize,
+		ID: "guest-1", Quota: spec.Quota, Account: spec.Account, Budget: spec.Budget, Left: spec.Left, Refused: spec.Refused,
 		Log: func(request, stream, line string) { g.log = append(g.log, logged{request, stream, line}) },
 	})
 	if err != nil {
@@ -125,6 +131,9 @@ const (
 	opExit
 	opPrint
 	opGrow
+	opSpin  // until interrupted
+	opCount // down to 0
+	opLeft  // of a limit
 )
 
 // Where script.wat has things: its first step, and the bytes they name.
@@ -237,4 +246,11 @@ func (a *answer) Write(block []byte, last bool) error {
 	a.blocks = append(a.blocks, string(block))
 	a.whole = a.whole || last
 	return nil
+}
+
+// quotaOf returns the usual quota with another memory.
+func quotaOf(memory quotas.Bytes) quotas.Quota {
+	q := quotas.Default()
+	q.Memory = memory
+	return q
 }

@@ -19,6 +19,7 @@ import (
 
 	"wasgi/abi"
 	"wasgi/quotas"
+	"wasgi/quotas/fuel"
 	"wasgi/wasi"
 )
 
@@ -28,6 +29,7 @@ type Image struct {
 	runtime  wazero.Runtime
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
+	metered  bool
 }
 
 // ImageConfig says what to compile and where to keep the result.
@@ -37,6 +39,9 @@ type ImageConfig struct {
 	// there. Its content runs as the server's own code, so a folder that others can
 	// write is refused. Empty: compile anew each time.
 	CacheDir string
+	// Unmetered leaves out the meter, so that it can be measured what it costs: a guest
+	// of such an image cannot be stopped.
+	Unmetered bool
 	// Compiling is called before compiling where the cache does not have the image,
 	// which takes seconds. May be nil.
 	Compiling func()
@@ -44,7 +49,7 @@ type ImageConfig struct {
 
 // LoadImage compiles the module, or takes it from the cache.
 func LoadImage(ctx context.Context, cfg ImageConfig) (*Image, error) {
-	img := &Image{}
+	img := &Image{metered: !cfg.Unmetered}
 	if err := img.open(ctx, cfg); err != nil {
 		img.Close(ctx)
 		return nil, err
@@ -69,14 +74,48 @@ func (img *Image) open(ctx context.Context, cfg ImageConfig) (err error) {
 	if err = abi.Instantiate(ctx, img.runtime); err != nil {
 		return fmt.Errorf("host module of the abi: %w", err)
 	}
+	wasm, err := cfg.meter()
+	if err != nil {
+		return err
+	}
 	ctx = experimental.WithCompilationWorkers(ctx, goruntime.GOMAXPROCS(0))
-	if img.compiled, err = img.runtime.CompileModule(ctx, cfg.Wasm); err != nil {
+	if img.compiled, err = img.runtime.CompileModule(ctx, wasm); err != nil {
 		return fmt.Errorf("compile the guest: %w", err)
 	}
 	if cfg.CacheDir != "" {
 		return os.WriteFile(compiledMark(cfg), nil, 0o600)
 	}
 	return nil
+}
+
+// meter returns the module with its meter built in: made once, checked, and kept.
+func (cfg ImageConfig) meter() ([]byte, error) {
+	if cfg.Unmetered {
+		return cfg.Wasm, nil
+	}
+	file := filepath.Join(filepath.Dir(compiledMark(cfg)), "metered.wasm")
+	if cfg.CacheDir != "" {
+		if _, err := os.Stat(compiledMark(cfg)); err == nil {
+			if wasm, err := os.ReadFile(file); err == nil {
+				return wasm, nil
+			}
+		}
+	}
+	wasm, err := fuel.Instrument(cfg.Wasm, meterOptions())
+	if err == nil {
+		err = fuel.Check(wasm, meterOptions())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("meter the guest: %w", err)
+	}
+	if cfg.CacheDir != "" {
+		err = os.WriteFile(file, wasm, 0o600)
+	}
+	return wasm, err
+}
+
+func meterOptions() fuel.Options {
+	return fuel.Options{Tick: abi.MeterTick, Grow: abi.MeterStackGrow, Stack: true}
 }
 
 // openCache opens the part of the cache that belongs to this module.
@@ -98,8 +137,10 @@ func openCache(cfg ImageConfig) (wazero.CompilationCache, error) {
 
 // compiledMark is a file that is there once the module's code is in the cache.
 func compiledMark(cfg ImageConfig) string {
-	sum := sha256.Sum256(cfg.Wasm)
-	return filepath.Join(cfg.CacheDir, hex.EncodeToString(sum[:8]), "compiled")
+	sum := sha256.New()
+	fmt.Fprintf(sum, "metered %v, version %d\n", !cfg.Unmetered, fuel.Version)
+	sum.Write(cfg.Wasm)
+	return filepath.Join(cfg.CacheDir, hex.EncodeToString(sum.Sum(nil)[:8]), "compiled")
 }
 
 // initialMemory returns what a guest's memory begins with.

@@ -20,7 +20,7 @@ func load(t *testing.T, wasm []byte, dir string) (compiling int, err error) {
 	if err != nil {
 		return compiling, err
 	}
-	i, err := img.NewInstance(context.Background(), Spec{Memory: 4 * quotas.PageSize})
+	i, err := img.NewInstance(context.Background(), Spec{Quota: quotaOf(4 * quotas.PageSize)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestWhatIsNoGuestIsAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			img, err := LoadImage(context.Background(), ImageConfig{Wasm: wasm})
 			if err == nil {
-				_, err = img.NewInstance(context.Background(), Spec{Memory: 4 * quotas.PageSize})
+				_, err = img.NewInstance(context.Background(), Spec{Quota: quotaOf(4 * quotas.PageSize)})
 				defer img.Close(context.Background())
 			}
 			if err == nil {

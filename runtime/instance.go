@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -19,9 +20,21 @@ import (
 // Spec says what an instance is made of. The zero value is a guest with no files
 // whose output is discarded.
 type Spec struct {
-	ID     string       // names the instance in logs
-	Memory quotas.Bytes // most linear memory
-	Mounts []wasi.Mount // what the guest sees as its files
+	ID      string          // names the instance in logs
+	Quota   quotas.Quota    // what it may use; in Main, memory and stack alone count
+	Account *quotas.Account // who pays for it. Nil: one of its own
+	Budget  *quotas.Budget  // where its memory is taken from. Nil: there is enough
+	// HashSeed makes two instances lay out their sets and dicts alike. 0: each has a
+	// secret of its own.
+	HashSeed uint32
+	Mounts   []wasi.Mount // what the guest sees as its files
+	// Left returns what is left of a limit that the instance does not know of itself,
+	// -1 where there is none. May be nil.
+	Left func(quotas.Limit) int64
+	// Closed is called when the instance is closed. May be nil.
+	Closed func()
+	// Refused tell how often limits that the instance does not know of itself were met.
+	Refused map[quotas.Limit]func() int64
 	// Log takes what the guest prints, line by line, with the id of the request it
 	// was printed in, "" outside of one, and the stream, "stdout" or "stderr". It is
 	// called by the goroutine that runs the guest. Nil: see Stdio.
@@ -47,16 +60,22 @@ type Instance struct {
 	guest     *abi.Guest
 	sandbox   *wasi.Sandbox
 	exchange  exchange
+	meter     meter
+	quota     quotas.Quota
+	hashSeed  uint32
+	closed    func()
 	stdout    *lines // nil where the streams are a command's
 	stderr    *lines
 	ctx       context.Context // of every call: names the sandbox and the exchange
 	served    int
+	idle      time.Time // since when, where its pool has it
 	condemned bool
 }
 
 // NewInstance makes a guest whose interpreter is not started yet.
 func (img *Image) NewInstance(ctx context.Context, spec Spec) (*Instance, error) {
-	i := &Instance{ID: spec.ID}
+	i := &Instance{ID: spec.ID, quota: spec.Quota, hashSeed: spec.HashSeed, closed: spec.Closed}
+	i.exchange.meter = &i.meter
 	if spec.Log != nil {
 		i.stdout = &lines{exchange: &i.exchange, stream: "stdout", log: spec.Log}
 		i.stderr = &lines{exchange: &i.exchange, stream: "stderr", log: spec.Log}
@@ -69,40 +88,90 @@ func (img *Image) NewInstance(ctx context.Context, spec Spec) (*Instance, error)
 		Stderr: spec.Stdio.Err,
 		StdTTY: spec.Stdio.TTY,
 
-		CPUTime: i.exchange.busy.total,
-		Wait:    i.exchange.busy.wait,
+		CPUTime: i.meter.cpuTotal,
+		Wait:    i.meter.wait,
+		Work:    i.meter.work,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("files of instance %s: %w", spec.ID, err)
 	}
 	i.sandbox = sandbox
 	i.ctx = abi.WithHost(wasi.WithSandbox(context.Background(), sandbox), &i.exchange)
-	if err := i.instantiate(ctx, img, spec.Memory); err != nil {
+	if err := i.instantiate(ctx, img, spec); err != nil {
 		i.Close()
 		return nil, fmt.Errorf("instance %s: %w", spec.ID, err)
 	}
 	return i, nil
 }
 
-func (i *Instance) instantiate(ctx context.Context, img *Image, limit quotas.Bytes) error {
-	i.sandbox.SetContext(ctx)
-	mem, err := quotas.NewMemory(img.initialMemory(), limit)
+func (i *Instance) instantiate(ctx context.Context, img *Image, spec Spec) error {
+	mem, err := quotas.NewMemory(img.initialMemory(), spec.Quota.Memory, spec.Budget)
 	if err != nil {
 		return err
 	}
-	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize")
+	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	if i.mod, err = img.runtime.InstantiateModule(mem.Context(i.ctx), img.compiled, cfg); err != nil {
 		mem.Free()
 		return stopped(err)
 	}
-	i.guest, err = abi.NewGuest(i.ctx, i.mod)
+	i.meter.cut = i.waitNoMore
+	if err := i.meter.attach(i.mod, mem, spec); err != nil {
+		return err
+	}
+	i.meter.begin(ctx, i.startup(), quotas.Usage{}, new([]quotas.Limit))
+	return i.run(ctx, func() error { return i.initialize(img) })
+}
+
+// initialize brings the guest's memory to where its functions can be called.
+func (i *Instance) initialize(img *Image) error {
+	calls := []string{abi.MeterData, "_initialize"}
+	if !img.metered {
+		calls = calls[1:]
+	}
+	for _, name := range calls {
+		f := i.mod.ExportedFunction(name)
+		if f == nil {
+			return fmt.Errorf("guest does not export %q", name)
+		}
+		if err := f.CallWithStack(i.ctx, nil); err != nil {
+			return stopped(err)
+		}
+	}
+	var err error
+	if i.guest, err = abi.NewGuest(i.ctx, i.mod); err == nil {
+		i.meter.alarm = i.guest.Interrupt
+	}
 	return err
+}
+
+// waitNoMore ends what the guest waits for, now and until its call is over.
+func (i *Instance) waitNoMore() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	i.sandbox.SetContext(ctx)
+}
+
+// startup is what importing the app may use.
+func (i *Instance) startup() allowance {
+	return allowance{
+		cpu: i.quota.StartupCPU, cpuLimit: quotas.LimitStartupCPU,
+		timeout: i.quota.StartupTimeout, timeLimit: quotas.LimitStartupTimeout, throttled: true,
+	}
+}
+
+// request is what one request may use.
+func (i *Instance) request() allowance {
+	return allowance{
+		cpu: i.quota.CPU, cpuLimit: quotas.LimitCPU,
+		timeout: i.quota.Timeout, timeLimit: quotas.LimitTimeout, throttled: true,
+	}
 }
 
 // Load starts the interpreter and imports the app that settings name. An exception
 // of the import is a *LoadError. ctx ends what the guest waits for.
 func (i *Instance) Load(ctx context.Context, settings *abi.Pairs) error {
-	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx, 0) })
+	i.meter.begin(ctx, i.startup(), i.meter.usage, i.meter.hits)
+	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx, i.hashSeed) })
 	if err == nil {
 		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Load(i.ctx, settings) })
 	}
@@ -112,6 +181,9 @@ func (i *Instance) Load(ctx context.Context, settings *abi.Pairs) error {
 	i.condemned = true
 	return &LoadError{Report: string(i.exchange.report), Err: err}
 }
+
+// Usage returns what the last call, or making the instance, has used.
+func (i *Instance) Usage() quotas.Usage { return i.meter.usage }
 
 // LoadError says why an app could not be imported.
 type LoadError struct {
@@ -129,19 +201,21 @@ func (e *LoadError) Error() string {
 func (e *LoadError) Unwrap() error { return e.Err }
 
 // Serve answers one request and returns when the app is done with it: nil, or an
-// error that wraps the Stop or the Response's refusal that ended it. It blocks while
-// the app runs; ctx ends what the app waits for, and tells its deadline.
+// error that wraps the Stop, the quotas.Limit or the Response's refusal that ended it. It
+// blocks while the app runs; ctx ends the app, and tells its deadline. What the request
+// has used is added to req.Usage, limits that it met to req.Hits.
 func (i *Instance) Serve(ctx context.Context, req *Request, resp Response) error {
+	req.Wait = i.meter.wait
 	i.exchange.begin(ctx, req, resp)
 	i.served++
+	i.meter.begin(ctx, i.request(), req.Usage, &req.Hits)
 	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Serve(i.ctx, req.Environ) })
-	if i.exchange.err != nil {
+	i.meter.observe()
+	req.Usage = i.meter.usage
+	if i.exchange.err != nil && !errors.As(err, new(*quotas.Exceeded)) {
 		err = i.exchange.err
 	}
 	i.exchange.end()
-	if errors.Is(err, ErrRaised) && ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", Ended(ctx), err)
-	}
 	return err
 }
 
@@ -152,11 +226,13 @@ func (i *Instance) Report() string { return string(i.exchange.report) }
 // Main runs Python as python3 would be run with the words that settings hold, and
 // returns its exit code.
 func (i *Instance) Main(ctx context.Context, settings *abi.Pairs) (int, error) {
-	i.exchange.ctx = ctx
-	i.sandbox.SetContext(ctx)
-	i.exchange.busy.start()
-	code, err := i.guest.Main(i.ctx, settings)
+	i.meter.begin(ctx, allowance{}, i.meter.usage, i.meter.hits)
 	i.condemned = true
+	var code int
+	err := i.run(ctx, func() (err error) {
+		code, err = i.guest.Main(i.ctx, settings)
+		return err
+	})
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {
 		return int(exit.ExitCode()), nil
@@ -167,30 +243,49 @@ func (i *Instance) Main(ctx context.Context, settings *abi.Pairs) (int, error) {
 	return code, nil
 }
 
-// call runs one call of the guest and condemns the instance where it may not be
-// called again.
-func (i *Instance) call(ctx context.Context, f func() (abi.Outcome, error)) error {
-	i.exchange.report = i.exchange.report[:0]
+// run runs the guest, which waits for its turn, and counts what it uses.
+func (i *Instance) run(ctx context.Context, f func() error) error {
 	i.exchange.ctx = ctx
 	i.sandbox.SetContext(ctx)
+	if err := i.meter.enter(); err != nil {
+		return err
+	}
+	defer i.meter.leave()
+	return f()
+}
+
+// call runs one call of the guest and condemns the instance where it may not be
+// called again: also after an interrupt, for an exception that can strike anywhere
+// leaves nothing that can be relied on.
+func (i *Instance) call(ctx context.Context, f func() (abi.Outcome, error)) error {
+	i.exchange.report = i.exchange.report[:0]
 	condemned := i.condemned
 	i.condemned = true // unless the call comes back
-	i.exchange.busy.start()
-	outcome, err := f()
-	i.exchange.busy.stop()
+	var outcome abi.Outcome
+	err := i.run(ctx, func() (err error) {
+		outcome, err = f()
+		return err
+	})
 	i.stdout.flush()
 	i.stderr.flush()
 	if err != nil {
 		return stopped(err)
 	}
-	i.condemned = condemned || !outcome.Reusable()
+	i.condemned = condemned || !outcome.Reusable() || i.meter.interrupted != nil
+	return i.came(outcome)
+}
+
+// came returns the error that an outcome stands for.
+func (i *Instance) came(outcome abi.Outcome) error {
 	switch outcome {
 	case abi.OutcomeOK:
 		return nil
+	case abi.OutcomeInterrupted:
+		return i.meter.interrupted
 	case abi.OutcomeRaised:
-		return ErrRaised
+		return i.meter.raised()
 	case abi.OutcomeMemory:
-		return ErrMemory
+		return &quotas.Exceeded{Limit: quotas.LimitMemory, Detail: fmt.Sprintf("needed more than %v", i.quota.Memory)}
 	case abi.OutcomeExit:
 		return ErrExited
 	}
@@ -200,11 +295,23 @@ func (i *Instance) call(ctx context.Context, f func() (abi.Outcome, error)) erro
 // stopped tells the end of the process from a trap. Of a trap only the first line is
 // kept: what follows is the stack of a program that is not the tenant's.
 func stopped(err error) error {
+	var over *ended
+	if errors.As(err, &over) {
+		return over.why
+	}
+	var stop Stop
+	var exceeded *quotas.Exceeded
+	if errors.As(err, &stop) || errors.As(err, &exceeded) {
+		return err
+	}
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {
 		return fmt.Errorf("%w, code %d", ErrExited, exit.ExitCode())
 	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
+	if strings.Contains(line, "stack overflow") {
+		return fmt.Errorf("%w: %w", ErrFault, quotas.LimitStack)
+	}
 	return fmt.Errorf("%w: %s", ErrFault, strings.TrimSuffix(line, " (recovered by wazero)"))
 }
 
@@ -220,4 +327,8 @@ func (i *Instance) Close() {
 		i.mod.Close(context.Background())
 	}
 	i.sandbox.Close()
+	i.meter.detach()
+	if i.closed != nil {
+		i.closed()
+	}
 }

@@ -49,7 +49,7 @@ func TestHowACallEnds(t *testing.T) {
 		"os._exit":           {(&script{}).do(opExit, 3), ErrExited, "code 3", true},
 		"os._exit(0)":        {(&script{}).do(opExit, 0), ErrExited, "code 0", true},
 		"a trap":             {(&script{}).do(opTrap), ErrFault, "unreachable", true},
-		"deep recursion":     {(&script{}).do(opRecurse), ErrFault, "stack overflow", true},
+		"deep recursion":     {(&script{}).do(opRecurse), quotas.LimitStack, "calls within calls took more than 8MiB", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGuest(t, img)
@@ -200,7 +200,7 @@ func TestAGuestThatDoesNotFitIsAnError(t *testing.T) {
 					t.Errorf("a limit of %v panics: %v", limit, p)
 				}
 			}()
-			i, err := img.NewInstance(context.Background(), Spec{Memory: limit})
+			i, err := img.NewInstance(context.Background(), Spec{Quota: quotaOf(limit)})
 			if err == nil {
 				i.Close()
 				t.Errorf("a guest of 2 pages starts with %v", limit)
@@ -229,7 +229,7 @@ func TestGuestsOfAnotherKindAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			img := loadImage(t, scripted(t, test.old, test.new))
-			i, err := img.NewInstance(context.Background(), Spec{ID: "guest-1", Memory: 4 * quotas.PageSize})
+			i, err := img.NewInstance(context.Background(), Spec{ID: "guest-1", Quota: quotaOf(4 * quotas.PageSize)})
 			if err == nil {
 				i.Close()
 				t.Fatal("no error")

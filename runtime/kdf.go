@@ -8,6 +8,7 @@ import (
 	"crypto/sha512"
 	"encoding/binary"
 	"hash"
+	"time"
 
 	"golang.org/x/crypto/scrypt"
 
@@ -15,16 +16,18 @@ import (
 )
 
 // What one call of a key derivation may cost. The rounds of PBKDF2 are cut into
-// turns, between which the request's deadline is seen; scrypt cannot be cut, so it
-// is bounded: by the memory OpenSSL allows by default, and to about a second,
-// of its mixing (n · r · p) and of the hashing before and after (r · p, salt, key).
+// turns, between which the guest's meter ticks; scrypt cannot be cut, so it is bounded: by
+// the memory OpenSSL allows by default, and to about a second, of its mixing (n · r · p)
+// and of the hashing before and after (r · p, salt, key). It does not begin where the
+// request has not the CPU time left that it will take.
 const (
-	roundsPerTurn  = 10_000
+	roundsPerTurn  = 200
 	mostKey        = 1 << 20
 	mostScryptMem  = 32 << 20
-	mostScryptOps  = 1 << 20 // n · r · p
-	mostScryptWide = 1 << 12 // r · p
-	mostScryptText = 1 << 10 // of salt and key, each
+	mostScryptOps  = 1 << 20               // n · r · p
+	mostScryptWide = 1 << 12               // r · p
+	mostScryptText = 1 << 10               // of salt and key, each
+	scryptOp       = 800 * time.Nanosecond // of n · r · p, at most
 )
 
 func newHash(d abi.Digest) func() hash.Hash {
@@ -61,8 +64,8 @@ func (x *exchange) PBKDF2(d abi.Digest, password, salt []byte, rounds int, out [
 		u = mac.Sum(u[:0])
 		t = append(t[:0], u...)
 		for i := 1; i < rounds; i++ {
-			if i%roundsPerTurn == 0 && x.over() {
-				return x.refuse(Ended(x.ctx))
+			if i%roundsPerTurn == 0 && !x.meter.goOn() {
+				return abi.ErrorDeadline
 			}
 			mac.Reset()
 			mac.Write(u)
@@ -72,8 +75,8 @@ func (x *exchange) PBKDF2(d abi.Digest, password, salt []byte, rounds int, out [
 			}
 		}
 		out = out[copy(out, t):]
-		if x.over() {
-			return x.refuse(Ended(x.ctx))
+		if !x.meter.goOn() {
+			return abi.ErrorDeadline
 		}
 	}
 	return 0
@@ -86,15 +89,13 @@ func (x *exchange) Scrypt(password, salt []byte, n, r, p int, out []byte) abi.Er
 		len(salt) > mostScryptText || len(out) == 0 || len(out) > mostScryptText {
 		return abi.ErrorInvalid
 	}
+	if !x.meter.affords(time.Duration(n*r*p) * scryptOp) {
+		return abi.ErrorDeadline
+	}
 	key, err := scrypt.Key(password, salt, n, r, p, len(out))
 	if err != nil {
 		return abi.ErrorInvalid
 	}
 	copy(out, key)
 	return 0
-}
-
-// over tells whether the call in flight has run out of its time.
-func (x *exchange) over() bool {
-	return x.ctx != nil && x.ctx.Err() != nil
 }

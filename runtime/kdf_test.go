@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 )
 
 // RFC 6070, and RFC 7914, section 11.
@@ -27,7 +28,7 @@ func TestPBKDF2Vectors(t *testing.T) {
 		{abi.DigestSHA256, "passwd", "salt", 1, "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783"},
 	} {
 		out := make([]byte, len(v.want)/2)
-		if e := (&exchange{}).PBKDF2(v.digest, []byte(v.password), []byte(v.salt), v.rounds, out); e != 0 {
+		if e := (&exchange{meter: &meter{}}).PBKDF2(v.digest, []byte(v.password), []byte(v.salt), v.rounds, out); e != 0 {
 			t.Errorf("%q, %q, %d rounds: %v", v.password, v.salt, v.rounds, e)
 		}
 		if got := hex.EncodeToString(out); got != v.want {
@@ -45,7 +46,7 @@ func TestPBKDF2IsTheStandardLibrarys(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := make([]byte, n)
-			if e := (&exchange{}).PBKDF2(d, []byte("pässword"), []byte("salt"), 3, got); e != 0 || !slices.Equal(got, want) {
+			if e := (&exchange{meter: &meter{}}).PBKDF2(d, []byte("pässword"), []byte("salt"), 3, got); e != 0 || !slices.Equal(got, want) {
 				t.Errorf("digest %d, %d bytes: %x (%v), want %x", d, n, got, e, want)
 			}
 		}
@@ -69,7 +70,7 @@ func TestPBKDF2Limits(t *testing.T) {
 		"the largest digit": {1<<32 - 1, 1, 8, abi.ErrorInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := &exchange{}
+			x := &exchange{meter: &meter{}}
 			if got := x.PBKDF2(test.digest, nil, nil, test.rounds, make([]byte, test.size)); got != test.want {
 				t.Errorf("got %d, want %d", got, test.want)
 			}
@@ -83,8 +84,8 @@ func TestPBKDF2Limits(t *testing.T) {
 // What would take years ends with the request's time, or with that of the import.
 func TestPBKDF2EndsAtTheDeadline(t *testing.T) {
 	img := loadImage(t, scripted(t))
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), 0)
+	defer cancel()
 	for name, size := range map[string]uint32{"rounds": 8, "blocks": 4096} {
 		rounds := uint32(1<<31 - 1)
 		if size > 8 {
@@ -93,9 +94,13 @@ func TestPBKDF2EndsAtTheDeadline(t *testing.T) {
 		s := (&script{}).do(opPBKDF2, 6, dataAt, 8, dataAt, 8, rounds, 0x1000, size).end(abi.OutcomeOK)
 		t.Run("many "+name+" of a request", func(t *testing.T) {
 			g := newGuest(t, img)
-			err := g.Serve(ctx, &Request{Environ: s.message()}, &answer{})
-			if got := g.answers(1)[0]; got != abi.ErrorDeadline || err != ErrDeadline {
+			req := &Request{Environ: s.message()}
+			err := g.Serve(ctx, req, &answer{}) // the app goes on as if nothing were
+			if got := g.answers(1)[0]; got != abi.ErrorDeadline || err != nil {
 				t.Errorf("the guest was told %d, Serve returned %v", got, err)
+			}
+			if !slices.Equal(req.Hits, []quotas.Limit{quotas.LimitTimeout}) || !g.Condemned() {
+				t.Errorf("hits %v, condemned %v", req.Hits, g.Condemned())
 			}
 		})
 		t.Run("many "+name+" of an import", func(t *testing.T) {
@@ -121,7 +126,7 @@ func TestScryptVectors(t *testing.T) {
 		{"password", "NaCl", 1024, 8, 16, "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b3731622eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640"},
 	} {
 		out := make([]byte, len(v.want)/2)
-		if e := (&exchange{}).Scrypt([]byte(v.password), []byte(v.salt), v.n, v.r, v.p, out); e != 0 {
+		if e := (&exchange{meter: &meter{}}).Scrypt([]byte(v.password), []byte(v.salt), v.n, v.r, v.p, out); e != 0 {
 			t.Errorf("%q, n %d: %v", v.password, v.n, e)
 		}
 		if got := hex.EncodeToString(out); got != v.want {
@@ -162,7 +167,7 @@ func TestScryptLimits(t *testing.T) {
 		"a product of 64 bits, 0": {1 << 31, 1 << 31, 1 << 31, 8, 8, abi.ErrorInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			x := &exchange{}
+			x := &exchange{meter: &meter{}}
 			salt := []byte(strings.Repeat("s", test.salt))
 			if got := x.Scrypt([]byte("p"), salt, test.n, test.r, test.p, make([]byte, test.size)); got != test.want {
 				t.Errorf("got %d, want %d", got, test.want)

@@ -2,13 +2,22 @@ package runtime
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
+	"time"
+
+	"wasgi/quotas"
 )
 
 // PoolConfig says what a pool keeps.
 type PoolConfig struct {
 	Max         int // most instances at once, at least 1
 	MaxRequests int // requests after which an instance is replaced; 0: never
+	Queue       int // most calls of Acquire that wait at once; 0: any number
+	// QueueTimeout is how long a call waits where there are instances and all are busy;
+	// 0: as long as its context lets it. The first instance is always waited for.
+	QueueTimeout time.Duration
 	// New makes an instance with its app loaded. The pool calls it from goroutines
 	// of its own, at most Max at a time.
 	New func(context.Context) (*Instance, error)
@@ -44,7 +53,8 @@ func NewPool(cfg PoolConfig) *Pool {
 
 // Acquire returns an instance that is the caller's until Release. It waits for one
 // where all are busy, in the order of the calls, until ctx is done. An instance that
-// could not be made is its error.
+// could not be made is its error, and so is a *quotas.Exceeded where the queue is full or
+// the wait too long.
 func (p *Pool) Acquire(ctx context.Context) (*Instance, error) {
 	p.mu.Lock()
 	if p.closed {
@@ -57,10 +67,22 @@ func (p *Pool) Acquire(ctx context.Context) (*Instance, error) {
 		p.mu.Unlock()
 		return i, nil
 	}
+	if p.cfg.Queue > 0 && len(p.waiters) >= p.cfg.Queue {
+		p.mu.Unlock()
+		return nil, &quotas.Exceeded{Limit: quotas.LimitQueue, RetryAfter: time.Second,
+			Detail: fmt.Sprintf("%d requests wait already", p.cfg.Queue)}
+	}
 	wait := make(chan grant, 1)
 	p.waiters = append(p.waiters, wait)
 	p.grow()
+	busy := p.open > p.making
 	p.mu.Unlock()
+	if busy && p.cfg.QueueTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, p.cfg.QueueTimeout, &quotas.Exceeded{Limit: quotas.LimitQueueTimeout,
+			Detail: fmt.Sprintf("all instances were busy for %v", p.cfg.QueueTimeout), RetryAfter: time.Second})
+		defer cancel()
+	}
 	return p.wait(ctx, wait)
 }
 
@@ -85,7 +107,7 @@ func (p *Pool) wait(ctx context.Context, wait chan grant) (*Instance, error) {
 		}
 	default:
 	}
-	return nil, ctx.Err()
+	return nil, context.Cause(ctx)
 }
 
 // grow makes an instance for each waiter that none is being made for, up to the
@@ -142,7 +164,33 @@ func (p *Pool) keep(i *Instance) {
 		w <- grant{instance: i}
 		return
 	}
+	i.idle = time.Now()
 	p.idle = append(p.idle, i)
+}
+
+// IdleSince returns when the instance that has been idle longest was last used, and
+// whether there is one.
+func (p *Pool) IdleSince() (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return time.Time{}, false
+	}
+	return p.idle[0].idle, true
+}
+
+// DropIdle closes the instance that has been idle longest and tells whether there was one.
+func (p *Pool) DropIdle() bool {
+	p.mu.Lock()
+	if len(p.idle) == 0 {
+		p.mu.Unlock()
+		return false
+	}
+	i := p.idle[0]
+	p.idle = slices.Delete(p.idle, 0, 1)
+	p.mu.Unlock()
+	p.discard(i)
+	return true
 }
 
 // discard closes an instance and then counts it out.

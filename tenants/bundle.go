@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -24,18 +25,18 @@ type Bundle struct {
 }
 
 // OpenBundle reads the manifest of the bundle in dir. Errors name the file.
-func OpenBundle(dir string) (Bundle, error) {
+func OpenBundle(dir string, p Policy) (Bundle, error) {
 	opened := time.Now()
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return Bundle{}, err
 	}
 	file := filepath.Join(dir, ManifestName)
-	text, err := readManifest(file)
+	text, err := readText(file)
 	if err != nil {
 		return Bundle{}, err
 	}
-	m, err := ParseManifest(text)
+	m, err := ParseManifest(text, tenantName(dir), p)
 	if err != nil {
 		return Bundle{}, fmt.Errorf("%s: %w", file, err)
 	}
@@ -43,7 +44,26 @@ func OpenBundle(dir string) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, fmt.Errorf("%s: %w", dir, err)
 	}
-	return Bundle{Name: filepath.Base(dir), Dir: dir, Manifest: m, Print: print, Opened: opened}, nil
+	return Bundle{Name: tenantName(dir), Dir: dir, Manifest: m, Print: print, Opened: opened}, nil
+}
+
+// BareBundle returns the bundle of a folder without a manifest, whose app has no entry.
+func BareBundle(dir string, p Policy) Bundle {
+	name := tenantName(dir)
+	return Bundle{Name: name, Dir: dir, Manifest: DefaultManifest(name, p)}
+}
+
+// tenantName returns the name of the tenant whose bundle is in dir, an absolute path.
+func tenantName(dir string) string {
+	if name := filepath.Base(dir); validName(name) {
+		return name
+	}
+	return "app" // of the root of the file system
+}
+
+// validName tells whether a name can be that of a folder in another.
+func validName(name string) bool {
+	return filepath.IsLocal(name) && filepath.Base(name) == name && name != "." && !strings.Contains(name, "\x00")
 }
 
 // fingerprint is a digest of the names, sizes and times of the files below dir, which
@@ -76,8 +96,8 @@ func skipped(name, top string, d fs.DirEntry) error {
 	return nil
 }
 
-// readManifest reads a file that a tenant wrote, so not one of any length.
-func readManifest(file string) (string, error) {
+// readText reads a file that a tenant may have written, so not one of any length.
+func readText(file string) (string, error) {
 	const longest = 1 << 20
 	info, err := os.Stat(file)
 	if err != nil {

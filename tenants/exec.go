@@ -25,10 +25,11 @@ func (h Host) Exec(ctx context.Context, b Bundle, args []string, std runtime.Std
 		return 0, err
 	}
 	defer root.Close()
+	tmp := wasi.NewTmp(wasi.Quota{Bytes: int64(b.Manifest.Quota.Tmp), Inodes: tmpInodes})
 	i, err := h.Image.NewInstance(ctx, runtime.Spec{
 		ID:     b.Name + "-exec",
-		Memory: b.Manifest.Quota.Memory,
-		Mounts: files.mounts(h.Stdlib, wasi.ReadOnlyDir(root), b.Manifest.Quota.Tmp),
+		Quota:  b.Manifest.Quota,
+		Mounts: files.mounts(h.Stdlib, wasi.ReadOnlyDir(root), tmp),
 		Stdio:  std,
 	})
 	if err != nil {

@@ -22,6 +22,12 @@ type Host struct {
 	Stdlib wasi.FS      // Python's library, at /usr/lib/python3.13
 	State  string       // folder on the host for what lasts: each tenant has one in it
 	Log    *slog.Logger // of the server; a tenant's lines carry its name
+	Policy Policy       // what the tenants may have
+	// KeepLogs has each tenant's log kept in State too, as much of it as its quota says.
+	KeepLogs bool
+
+	gate   *quotas.Gate // set by NewRegistry
+	budget *quotas.Budget
 }
 
 // What a tenant's files may hold besides what its quota says: bytecode, and files and
@@ -42,6 +48,9 @@ type files struct {
 // openFiles opens, and where needed makes, the folders of the bundle's tenant.
 func (h Host) openFiles(b Bundle) (*files, error) {
 	f, tenant := &files{}, b.Name
+	if !validName(tenant) {
+		return nil, fmt.Errorf("%q is no tenant: want the name of a bundle's folder", tenant)
+	}
 	var err error
 	if f.data, err = f.open(filepath.Join(h.State, tenant, "data"), b.Manifest.Quota.Data, dataInodes); err == nil {
 		f.cache, err = f.open(filepath.Join(h.State, tenant, "cache"), cacheBytes, cacheInodes)
@@ -51,6 +60,14 @@ func (h Host) openFiles(b Bundle) (*files, error) {
 		return nil, fmt.Errorf("state of tenant %s: %w", tenant, err)
 	}
 	return f, nil
+}
+
+// keeper returns what keeps the log of the bundle's tenant, nil where nothing does.
+func (h Host) keeper(b Bundle) *keeper {
+	if !h.KeepLogs {
+		return nil
+	}
+	return newKeeper(h.State, b.Name, b.Manifest.Quota.LogKeep, h.Log)
 }
 
 func (f *files) open(dir string, bytes quotas.Bytes, inodes int64) (*wasi.Data, error) {
@@ -72,12 +89,12 @@ func (f *files) close() {
 }
 
 // mounts returns what one instance sees: a /tmp of its own, the rest shared.
-func (f *files) mounts(stdlib, app wasi.FS, tmp quotas.Bytes) []wasi.Mount {
+func (f *files) mounts(stdlib, app wasi.FS, tmp *wasi.Tmp) []wasi.Mount {
 	return []wasi.Mount{
 		{Path: "/usr/lib/python3.13", FS: stdlib},
 		{Path: appDir, FS: app},
 		{Path: "/data", FS: f.data},
 		{Path: "/var/cache/python", FS: f.cache},
-		{Path: "/tmp", FS: wasi.NewTmp(wasi.Quota{Bytes: int64(tmp), Inodes: tmpInodes})},
+		{Path: "/tmp", FS: tmp},
 	}
 }

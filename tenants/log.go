@@ -21,12 +21,14 @@ const longestLine = 8 << 10
 type journal struct {
 	log    *slog.Logger
 	tenant string
+	keep   *keeper // has the log on the disk; nil: nobody does
 
 	mu      sync.Mutex
 	limit   *rate.Limiter
 	lines   int // dropped since the last line that told of it
 	bytes   int
-	telling bool // a line that tells is due
+	telling bool  // a line that tells is due
+	refused int64 // lines dropped, ever
 }
 
 func newJournal(log *slog.Logger, tenant string, perSecond quotas.Bytes) *journal {
@@ -58,6 +60,7 @@ func (j *journal) write(request, stream, text string) {
 		line = cut(line)
 		if j.admit(len(line)) {
 			j.log.Info(line, "tenant", j.tenant, "request", request, "stream", stream)
+			j.keep.add(request, stream, line)
 		}
 	}
 }
@@ -70,6 +73,7 @@ func (j *journal) admit(n int) bool {
 	if j.limit.AllowN(time.Now(), n+overhead) {
 		return true
 	}
+	j.refused++
 	j.lines++
 	j.bytes += n
 	if !j.telling {
@@ -79,13 +83,38 @@ func (j *journal) admit(n int) bool {
 	return false
 }
 
-// tell writes the line about what was dropped.
+// dropped returns how many lines were, ever.
+func (j *journal) dropped() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.refused
+}
+
+// left returns how many bytes can be logged now.
+func (j *journal) left() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return max(0, int64(j.limit.Tokens()))
+}
+
+// tell writes the line about what was dropped, if anything was since the last.
 func (j *journal) tell() {
 	j.mu.Lock()
 	lines, bytes, limit := j.lines, j.bytes, quotas.Bytes(j.limit.Limit())
 	j.lines, j.bytes, j.telling = 0, 0, false
 	j.mu.Unlock()
-	j.log.Warn(fmt.Sprintf("%d lines of %d bytes were dropped: over log_rate, %s/s", lines, bytes, limit), "tenant", j.tenant)
+	if lines == 0 {
+		return
+	}
+	text := fmt.Sprintf("%d lines of %d bytes were dropped: over log_rate, %s/s", lines, bytes, limit)
+	j.log.Warn(text, "tenant", j.tenant)
+	j.keep.add("", "log", text)
+}
+
+// close tells what was dropped and has the rest of the log written to the disk.
+func (j *journal) close() {
+	j.tell()
+	j.keep.close()
 }
 
 // mostLines is how many lines of an error are logged.

@@ -35,14 +35,14 @@ type Manifest struct {
 	Quota     quotas.Quota
 }
 
-// DefaultManifest returns what holds for a bundle that says nothing.
-func DefaultManifest() Manifest {
-	return Manifest{Prefix: "/", Path: []string{".", "site-packages"}, Isolation: perInstance, Quota: quotas.Default()}
+// DefaultManifest returns what holds for a tenant whose bundle says nothing.
+func DefaultManifest(tenant string, p Policy) Manifest {
+	return Manifest{Prefix: "/", Path: []string{".", "site-packages"}, Isolation: perInstance, Quota: p.quota(tenant)}
 }
 
-// ParseManifest reads the text of a wasgi.toml. The error names key and value.
-func ParseManifest(text string) (Manifest, error) {
-	m, err := parseManifest(text)
+// ParseManifest reads the text of a tenant's wasgi.toml. The error names key and value.
+func ParseManifest(text, tenant string, p Policy) (Manifest, error) {
+	m, err := parseManifest(text, tenant, p)
 	if err != nil {
 		return m, err
 	}
@@ -50,14 +50,12 @@ func ParseManifest(text string) (Manifest, error) {
 }
 
 // parseManifest reads without asking whether the whole makes sense.
-func parseManifest(text string) (Manifest, error) {
-	m := DefaultManifest()
-	var values map[string]any
-	if _, err := toml.Decode(text, &values); err != nil {
-		return m, tomlError(err)
+func parseManifest(text, tenant string, p Policy) (Manifest, error) {
+	m := DefaultManifest(tenant, p)
+	file, err := parseTable(text)
+	if err != nil {
+		return m, err
 	}
-	var err error
-	file := &table{values: values, err: &err}
 	app, env, limits := file.section("app"), file.section("env"), file.section("limits")
 	app.str("entry", &m.Entry)
 	app.strs("hosts", &m.Hosts)
@@ -66,16 +64,19 @@ func parseManifest(text string) (Manifest, error) {
 	app.str("isolation", &m.Isolation)
 	app.done()
 	m.Env = env.env()
-	limits.size("memory", &m.Quota.Memory)
-	limits.duration("timeout", &m.Quota.Timeout)
-	limits.integer("instances", &m.Quota.Instances)
-	limits.integer("max_requests", &m.Quota.MaxRequests)
-	limits.size("data", &m.Quota.Data)
-	limits.size("tmp", &m.Quota.Tmp)
-	limits.rate("log_rate", &m.Quota.LogRate)
+	limits.limits(&m.Quota, p.ceiling(tenant, p.Tenant(tenant).Ceilings))
 	limits.done()
 	file.done()
-	return m, err
+	return m, *file.err
+}
+
+// parseTable reads TOML.
+func parseTable(text string) (*table, error) {
+	t := &table{err: new(error)}
+	if _, err := toml.Decode(text, &t.values); err != nil {
+		return nil, tomlError(err)
+	}
+	return t, nil
 }
 
 // tomlError keeps of a syntax error what a person needs: where and what.

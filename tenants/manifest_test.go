@@ -41,7 +41,18 @@ max_requests = 7
 data = "1GiB"
 tmp = "1MiB"
 log_rate = "2KiB/s"
-`)
+stack = "4MiB"
+cpu = "250ms"
+cpu_share = 2
+cpu_burst = "1s"
+startup_cpu = "20s"
+startup_timeout = "2m"
+queue = 3
+queue_timeout = "1s"
+request_body = "2KiB"
+response_body = "1MiB"
+log_keep = "64KiB"
+`, "blog", Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,14 +67,17 @@ log_rate = "2KiB/s"
 	}
 	want := quotas.Default()
 	want.Memory, want.Timeout, want.Instances, want.MaxRequests = 256*quotas.MiB, 500*time.Millisecond, 2, 7
-	want.Data, want.Tmp, want.LogRate = quotas.GiB, quotas.MiB, 2*quotas.KiB
+	want.Data, want.Tmp, want.LogRate, want.LogKeep = quotas.GiB, quotas.MiB, 2*quotas.KiB, 64*quotas.KiB
+	want.Stack, want.CPU, want.CPUShare, want.CPUBurst = 4*quotas.MiB, 250*time.Millisecond, 2, time.Second
+	want.StartupCPU, want.StartupTimeout, want.Queue, want.QueueTimeout = 20*time.Second, 2*time.Minute, 3, time.Second
+	want.RequestBody, want.ResponseBody = 2*quotas.KiB, quotas.MiB
 	if m.Quota != want {
 		t.Errorf("got %+v, want %+v", m.Quota, want)
 	}
 }
 
 func TestParseManifestFillsInTheRest(t *testing.T) {
-	m, err := ParseManifest(`app = {entry = "app:application", hosts = ["a"]}`)
+	m, err := ParseManifest(`app = {entry = "app:application", hosts = ["a"]}`, "blog", Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,10 +99,19 @@ func TestParseManifestTakes(t *testing.T) {
 		"the least memory":    manifest("", "", `memory = "48MiB"`),
 		"the longest time":    manifest("", "", `timeout = "24h"`),
 	} {
-		if _, err := ParseManifest(text); err != nil {
+		if _, err := ParseManifest(text, "blog", Policy{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func limitNames() []string {
+	var names []string
+	q := quotas.Default()
+	for _, f := range q.Fields() {
+		names = append(names, f.Name)
+	}
+	return names
 }
 
 // Each names the key and, where there is one, the value.
@@ -105,8 +128,16 @@ func TestParseManifestRefuses(t *testing.T) {
 
 		"unknown table":     {"[apps]\nentry = \"a:b\"", `apps = map[string]interface {}{"entry":"a:b"}: unknown key, known are app, env, limits`},
 		"unknown key":       {manifest(`entrypoint = "x"`, "", ""), `app.entrypoint = "x": unknown key, known are entry, hosts, prefix, path, isolation`},
-		"unknown limit":     {manifest("", "", `cpu = 1`), `limits.cpu = 1: unknown key, known are memory, timeout, instances, max_requests, data, tmp, log_rate`},
+		"unknown limit":     {manifest("", "", `processors = 1`), `limits.processors = 1: unknown key, known are ` + strings.Join(limitNames(), ", ")},
 		"a key at the top":  {"entry = \"a:b\"\n" + manifest("", "", ""), `entry = "a:b": unknown key, known are app, env, limits`},
+		"share of words":    {manifest("", "", `cpu_share = "1"`), `limits.cpu_share = "1": want a number like 1 or 0.5`},
+		"share of nothing":  {manifest("", "", `cpu_share = 0`), `limits.cpu_share is 0, want 0.01 to 1024`},
+		"negative share":    {manifest("", "", `cpu_share = -0.5`), `limits.cpu_share is -0.5, want 0.01 to 1024`},
+		"no number":         {manifest("", "", `cpu_share = nan`), `limits.cpu_share is NaN, want 0.01 to 1024`},
+		"infinite share":    {manifest("", "", `cpu_share = inf`), `limits.cpu_share is +Inf, want 0.01 to 1024`},
+		"rate without /s":   {manifest("", "", `log_rate = "64KiB"`), `limits.log_rate = "64KiB": want an amount per second like "64KiB/s"`},
+		"size per second":   {manifest("", "", `log_keep = "64KiB/s"`), `limits.log_keep = "64KiB/s": want a size like "128MiB"`},
+		"no queue":          {manifest("", "", `queue = 0`), `limits.queue is 0, want 1 to 65536`},
 		"isolation":         {manifest(`isolation = "process"`, "", ""), `app.isolation = "process": want "instance" or "request"`},
 		"another case":      {manifest(`Prefix = "/"`, "", ""), `app.Prefix = "/": unknown key, known are entry, hosts, prefix, path, isolation`},
 		"a table in app":    {manifest("", "", "") + "[app.more]\nx = 1", `app.more = map[string]interface {}{"x":1}: unknown key, known are entry, hosts, prefix, path, isolation`},
@@ -193,7 +224,7 @@ func TestParseManifestRefuses(t *testing.T) {
 		"no UTF-8":      {"[app]\nentry = \"\xff\"", "line 2: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParseManifest(test.text)
+			_, err := ParseManifest(test.text, "blog", Policy{})
 			exact := !strings.HasPrefix(test.want, "line ") && !strings.HasPrefix(test.want, "want ") && !strings.HasPrefix(test.want, ": ")
 			switch {
 			case err == nil:
@@ -213,7 +244,7 @@ func FuzzParseManifest(f *testing.F) {
 	f.Add("app = 1")
 	f.Add("[app]\nentry = [[1, {a = 2}], 1979-05-27]")
 	f.Fuzz(func(t *testing.T, text string) {
-		m, err := ParseManifest(text)
+		m, err := ParseManifest(text, "blog", Policy{})
 		if err != nil {
 			if err.Error() == "" {
 				t.Error("an error without a word")

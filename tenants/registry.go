@@ -9,6 +9,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"wasgi/quotas"
+	"wasgi/runtime"
 )
 
 // Registry is the tenants of a server and the routes to them. It is safe for
@@ -24,7 +28,12 @@ type Registry struct {
 
 // NewRegistry returns a registry without tenants.
 func NewRegistry(h Host) *Registry {
-	r := &Registry{host: h, tenants: map[string]*Tenant{}}
+	r := &Registry{tenants: map[string]*Tenant{}}
+	h.gate = quotas.NewGate(h.Policy.cpus())
+	if h.Policy.Memory > 0 {
+		h.budget = quotas.NewBudget(h.Policy.Memory, r.reduce)
+	}
+	r.host = h
 	r.routes.Store(&routes{})
 	return r
 }
@@ -33,6 +42,19 @@ func NewRegistry(h Host) *Registry {
 // the decoded path, and the SCRIPT_NAME that belongs to it; nil where there is none.
 func (r *Registry) Route(host, path string) (*Tenant, string) {
 	return r.routes.Load().find(host, path)
+}
+
+// reduce closes the instance that has been idle longest and tells whether there was one.
+func (r *Registry) reduce() bool {
+	var pool *runtime.Pool
+	var oldest time.Time
+	for _, t := range r.Tenants() {
+		p := t.current.Load().pool
+		if since, ok := p.IdleSince(); ok && (pool == nil || since.Before(oldest)) {
+			pool, oldest = p, since
+		}
+	}
+	return pool != nil && pool.DropIdle()
 }
 
 // Tenants returns all tenants by name.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 	"wasgi/wasi"
 )
@@ -129,7 +130,7 @@ func (s *server) openFiles() int {
 func (s *server) bundle(name, entry, app, limits string) Bundle {
 	s.t.Helper()
 	write(s.t, manifest("entry = \""+entry+"\"\n"+app, "", limits), s.dir, name, ManifestName)
-	b, err := OpenBundle(filepath.Join(s.dir, name))
+	b, err := OpenBundle(filepath.Join(s.dir, name), Policy{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -229,7 +230,7 @@ func TestATenantServes(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	}
-	if got := blog.Stats(); got != (runtime.PoolStats{Open: 1, Idle: 1}) {
+	if got := blog.Stats().Pool; got != (runtime.PoolStats{Open: 1, Idle: 1}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -253,7 +254,7 @@ func TestAnAppThatCannotBeImported(t *testing.T) {
 			t.Errorf("a request got %v", err)
 		}
 	}
-	if got := blog.current.Load().made.Load(); got != made || blog.Stats().Open != 0 {
+	if got := blog.current.Load().made.Load(); got != made || blog.Stats().Pool.Open != 0 {
 		t.Errorf("requests tried the import %d times more, %+v", got-made, blog.Stats())
 	}
 	if err := s.Load(context.Background(), b); err == nil {
@@ -270,7 +271,7 @@ func TestAnUnchangedBundleStays(t *testing.T) {
 	if s.load("blog", "one:app", "", "") != blog {
 		t.Error("another tenant")
 	}
-	b, err := OpenBundle(filepath.Join(s.dir, "blog"))
+	b, err := OpenBundle(filepath.Join(s.dir, "blog"), Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -424,7 +425,7 @@ func TestABusyTenant(t *testing.T) {
 	busy := fly(t, blog)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := ask(ctx, blog, ""); !errors.Is(err, runtime.ErrBusy) {
+	if _, err := ask(ctx, blog, ""); !errors.Is(err, quotas.LimitTimeout) {
 		t.Errorf("got %v", err)
 	}
 	busy.land(t)

@@ -157,15 +157,15 @@ func TestBundleOf(t *testing.T) {
 
 func TestOpenBundle(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "blog")
-	if _, err := OpenBundle(dir); !os.IsNotExist(err) {
+	if _, err := OpenBundle(dir, Policy{}); !os.IsNotExist(err) {
 		t.Errorf("no folder: %v", err)
 	}
 	write(t, "[app]\nentry = 1", dir, ManifestName)
-	if _, err := OpenBundle(dir); err == nil || err.Error() != dir+"/wasgi.toml: app.entry = 1: want a string" {
+	if _, err := OpenBundle(dir, Policy{}); err == nil || err.Error() != dir+"/wasgi.toml: app.entry = 1: want a string" {
 		t.Errorf("got %v", err)
 	}
 	write(t, manifest("", "", ""), dir, ManifestName)
-	b, err := OpenBundle(dir + "/.")
+	b, err := OpenBundle(dir+"/.", Policy{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestOpenBundle(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, ManifestName), 2<<20); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenBundle(dir); err == nil {
+	if _, err := OpenBundle(dir, Policy{}); err == nil {
 		t.Error("a manifest of 2 MiB is read")
 	}
 	if err := os.Remove(filepath.Join(dir, ManifestName)); err != nil {
@@ -184,7 +184,7 @@ func TestOpenBundle(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, ManifestName), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenBundle(dir); err == nil {
+	if _, err := OpenBundle(dir, Policy{}); err == nil {
 		t.Error("a manifest that is a folder is read")
 	}
 }

@@ -13,12 +13,13 @@ import (
 
 // OpenApp returns the bundle of a folder that need not be one: entry is given, every
 // host is the app's, and a manifest, if there is one, tells the rest.
-func OpenApp(dir, entry string) (Bundle, error) {
+func OpenApp(dir, entry string, p Policy) (Bundle, error) {
 	file := filepath.Join(dir, ManifestName)
-	m := DefaultManifest()
-	text, err := readManifest(file)
+	b := BareBundle(dir, p)
+	m := b.Manifest
+	text, err := readText(file)
 	if err == nil {
-		m, err = parseManifest(text)
+		m, err = parseManifest(text, b.Name, p)
 	} else if errors.Is(err, fs.ErrNotExist) {
 		m.Path = append(m.Path, virtualEnvironment(dir)...)
 		err = nil
@@ -30,9 +31,9 @@ func OpenApp(dir, entry string) (Bundle, error) {
 	if err := m.Validate(); err != nil {
 		return Bundle{}, err
 	}
-	opened := time.Now()
-	print, err := fingerprint(dir)
-	return Bundle{Name: filepath.Base(dir), Dir: dir, Manifest: m, Print: print, Opened: opened}, err
+	b.Manifest, b.Opened = m, time.Now()
+	b.Print, err = fingerprint(dir)
+	return b, err
 }
 
 // virtualEnvironment returns the site-packages of a virtual environment in dir.

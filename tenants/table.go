@@ -6,11 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"wasgi/quotas"
 )
 
-// table reads one table of a manifest key by key, and keeps the first complaint.
+// table reads one table of a manifest or a configuration key by key, and keeps the first complaint.
 // What is left in it in the end nobody asked for.
 type table struct {
 	name   string // "limits"; "" for the file itself
@@ -21,12 +19,12 @@ type table struct {
 
 // section takes the table of that name out of t; a table that is not there is empty.
 func (t *table) section(name string) *table {
-	s := &table{name: name, err: t.err, values: map[string]any{}}
+	s := &table{name: t.path(name), err: t.err, values: map[string]any{}}
 	if v, ok := t.take(name); ok {
 		if m, is := v.(map[string]any); is {
 			s.values = m
 		} else {
-			t.complain(name, v, "a table: ["+name+"]")
+			t.complain(name, v, "a table: ["+s.name+"]")
 		}
 	}
 	return s
@@ -41,8 +39,13 @@ func (t *table) take(key string) (any, bool) {
 
 // complain keeps the error that names the key, its value, and what was expected.
 func (t *table) complain(key string, value any, want string) {
+	t.fail(fmt.Errorf("%s = %s: want %s", t.path(key), show(value), want))
+}
+
+// fail keeps the first error.
+func (t *table) fail(err error) {
 	if *t.err == nil {
-		*t.err = fmt.Errorf("%s = %s: want %s", t.path(key), show(value), want)
+		*t.err = err
 	}
 }
 
@@ -112,42 +115,20 @@ func (t *table) integer(key string, to *int) {
 	*to = int(n)
 }
 
-func (t *table) size(key string, to *quotas.Bytes) {
-	t.bytes(key, "", `a size like "128MiB"`, to)
-}
-
-// rate takes an amount per second.
-func (t *table) rate(key string, to *quotas.Bytes) {
-	t.bytes(key, "/s", `an amount per second like "64KiB/s"`, to)
-}
-
-func (t *table) bytes(key, suffix, want string, to *quotas.Bytes) {
+// float takes a number, whole or not.
+func (t *table) float(key string, to *float64) {
 	v, ok := t.take(key)
 	if !ok {
 		return
 	}
-	text, is := v.(string)
-	amount, has := strings.CutSuffix(text, suffix)
-	n, err := quotas.ParseBytes(amount)
-	if !is || !has || err != nil {
-		t.complain(key, v, want)
-		return
+	switch n := v.(type) {
+	case float64:
+		*to = n
+	case int64:
+		*to = float64(n)
+	default:
+		t.complain(key, v, "a number like 1 or 0.5")
 	}
-	*to = n
-}
-
-func (t *table) duration(key string, to *time.Duration) {
-	v, ok := t.take(key)
-	if !ok {
-		return
-	}
-	text, is := v.(string)
-	d, err := time.ParseDuration(text)
-	if !is || err != nil {
-		t.complain(key, v, `a time like "30s" or "500ms"`)
-		return
-	}
-	*to = d
 }
 
 // env takes all keys of t as names of environment variables.
@@ -168,8 +149,6 @@ func (t *table) env() map[string]string {
 // done complains of the first key that nobody took.
 func (t *table) done() {
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
-		if *t.err == nil {
-			*t.err = fmt.Errorf("%s = %s: unknown key, known are %s", t.path(key), show(t.values[key]), strings.Join(t.known, ", "))
-		}
+		t.fail(fmt.Errorf("%s = %s: unknown key, known are %s", t.path(key), show(t.values[key]), strings.Join(t.known, ", ")))
 	}
 }

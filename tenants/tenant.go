@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"wasgi/quotas"
 	"wasgi/runtime"
@@ -19,6 +22,8 @@ type Tenant struct {
 	host    Host
 	files   *files
 	journal *journal
+	account *quotas.Account
+	seed    uint32 // of the hashes, so that its instances run alike
 	current atomic.Pointer[version]
 	loading sync.Mutex // held while a version is loaded: one at a time
 
@@ -35,6 +40,9 @@ func newTenant(h Host, b Bundle) (*Tenant, error) {
 		return nil, err
 	}
 	t.journal = newJournal(h.Log, b.Name, b.Manifest.Quota.LogRate)
+	t.account = quotas.NewAccount(b.Manifest.Quota, h.gate.NewFlow(h.Policy.Tenant(b.Name).Weight))
+	t.seed = 1 + rand.Uint32N(math.MaxUint32)
+	t.journal.keep = h.keeper(b)
 	v, err := t.newVersion(b)
 	if err != nil {
 		t.files.close()
@@ -50,24 +58,50 @@ func (t *Tenant) Manifest() Manifest { return t.current.Load().bundle.Manifest }
 // Quota returns the limits of the version in force.
 func (t *Tenant) Quota() quotas.Quota { return t.Manifest().Quota }
 
-// Stats counts the instances of the version in force.
-func (t *Tenant) Stats() runtime.PoolStats { return t.current.Load().pool.Stats() }
+// Stats is what a tenant has and has used, at one moment.
+type Stats struct {
+	Pool    runtime.PoolStats // of the version in force
+	Account quotas.AccountStats
+}
+
+// Stats returns the figures of this moment.
+func (t *Tenant) Stats() Stats {
+	return Stats{Pool: t.current.Load().pool.Stats(), Account: t.account.Stats()}
+}
 
 // Serve lets the app answer req and returns when it is done with it. It waits for an
 // instance until ctx is done. While it runs, req.Instance names the instance. The
-// error wraps a runtime.Stop, the Response's refusal, a *NotLoadedError, or ctx's.
+// error wraps a runtime.Stop, a quotas.Limit, the Response's refusal, or a *NotLoadedError.
+// The tenant's log has it where it was a limit.
 func (t *Tenant) Serve(ctx context.Context, req *runtime.Request, resp runtime.Response) error {
+	start := time.Now()
 	v, i, err := t.acquire(ctx)
-	if err != nil && ctx.Err() != nil {
-		return runtime.ErrBusy
-	}
+	req.Usage.Wait += time.Since(start)
 	if err != nil {
-		return err
+		return t.notServed(req, err)
 	}
 	req.Instance = i.ID
 	defer v.pool.Release(i)
 	err = i.Serve(ctx, req, resp)
+	t.account.Served(req.Usage)
 	t.journal.write(req.ID, "error", i.Report())
+	var over *quotas.Exceeded
+	if errors.As(err, &over) {
+		t.journal.write(req.ID, "limit", over.Error())
+	}
+	return err
+}
+
+// notServed counts and logs why a request had no instance.
+func (t *Tenant) notServed(req *runtime.Request, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = &quotas.Exceeded{Limit: quotas.LimitTimeout, Detail: "no instance was free in the request's time"}
+	}
+	var over *quotas.Exceeded
+	if errors.As(err, &over) && !errors.As(err, new(*NotLoadedError)) {
+		t.account.Hit(over.Limit)
+		t.journal.write(req.ID, "limit", over.Error())
+	}
 	return err
 }
 
@@ -89,6 +123,8 @@ func (t *Tenant) replace(v *version) {
 	q := v.bundle.Manifest.Quota
 	t.files.data.SetQuota(wasi.Quota{Bytes: int64(q.Data), Inodes: dataInodes})
 	t.journal.setRate(q.LogRate)
+	t.account.Bucket.Set(q.CPUShare, q.CPUBurst)
+	t.journal.keep.setMost(q.LogKeep)
 	t.current.Swap(v).close()
 }
 
@@ -119,6 +155,7 @@ func (t *Tenant) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.versions--; t.closed && t.versions == 0 {
+		t.journal.close()
 		t.files.close()
 		close(t.gone)
 	}

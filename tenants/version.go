@@ -13,16 +13,13 @@ import (
 	"time"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 	"wasgi/wasi"
 )
 
-// startupTimeout bounds the import of an app, in wall time; graceTimeout is what an
-// import gets after it to come back.
-const (
-	startupTimeout = 60 * time.Second
-	graceTimeout   = 2 * time.Second
-)
+// graceTimeout is what an import gets after its time to come back.
+const graceTimeout = 2 * time.Second
 
 // version is a tenant's app as one state of its bundle makes it.
 type version struct {
@@ -30,10 +27,10 @@ type version struct {
 	bundle Bundle
 	root   *os.Root // the bundle's folder
 	pool   *runtime.Pool
-	made   atomic.Int64           // instances made so far
-	loaded atomic.Bool            // an instance was made
-	failed atomic.Pointer[string] // why none can be
-	ended  sync.Once              // close
+	made   atomic.Int64                   // instances made so far
+	loaded atomic.Bool                    // an instance was made
+	failed atomic.Pointer[NotLoadedError] // why none can be
+	ended  sync.Once                      // close
 	broken atomic.Pointer[setback]
 }
 
@@ -58,37 +55,68 @@ func (t *Tenant) newVersion(b Bundle) (*version, error) {
 	}
 	v := &version{tenant: t, bundle: b, root: root}
 	v.pool = runtime.NewPool(runtime.PoolConfig{
-		Max:         b.Manifest.Quota.Instances,
-		MaxRequests: b.Manifest.maxRequests(),
-		New:         v.newInstance,
+		Max:          b.Manifest.Quota.Instances,
+		MaxRequests:  b.Manifest.maxRequests(),
+		Queue:        b.Manifest.Quota.Queue,
+		QueueTimeout: b.Manifest.Quota.QueueTimeout,
+		New:          v.newInstance,
 	})
 	return v, nil
 }
 
 // newInstance makes a guest and imports the app in it.
 func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
-	ctx, cancel := context.WithTimeout(ctx, startupTimeout)
+	ctx, cancel := context.WithTimeout(ctx, v.bundle.Manifest.Quota.StartupTimeout)
 	defer cancel()
 	start := time.Now()
 	if b := v.broken.Load(); b != nil && start.Before(b.until) {
 		return nil, b.err
 	}
-	i, err := v.tenant.host.Image.NewInstance(ctx, runtime.Spec{
-		ID:     v.tenant.Name + "-" + strconv.FormatInt(v.made.Add(1), 10),
-		Memory: v.bundle.Manifest.Quota.Memory,
-		Mounts: v.tenant.files.mounts(v.tenant.host.Stdlib, wasi.ReadOnlyDir(v.root), v.bundle.Manifest.Quota.Tmp),
-		Log:    v.tenant.journal.write,
-	})
+	i, err := v.tenant.host.Image.NewInstance(ctx, v.spec())
 	if err != nil {
-		return nil, err
+		return nil, v.loadFailed(err)
 	}
 	if err := i.Load(ctx, v.settings()); err != nil {
+		v.tenant.account.Spend(quotas.Usage{Ticks: i.Usage().Ticks})
 		i.Close()
 		return nil, v.loadFailed(err)
 	}
 	v.loaded.Store(true)
 	v.tenant.host.Log.Info("instance ready", "tenant", v.tenant.Name, "instance", i.ID, "ms", time.Since(start).Milliseconds())
 	return i, nil
+}
+
+// spec says what an instance of the version is made of.
+func (v *version) spec() runtime.Spec {
+	t, q := v.tenant, v.bundle.Manifest.Quota
+	tmp := wasi.NewTmp(wasi.Quota{Bytes: int64(q.Tmp), Inodes: tmpInodes})
+	tmp.From(
+		func(n int64) bool { return t.host.budget.Take(quotas.Bytes(n)) },
+		func(n int64) { t.host.budget.Give(quotas.Bytes(n)) })
+	return runtime.Spec{
+		ID:       t.Name + "-" + strconv.FormatInt(v.made.Add(1), 10),
+		Quota:    q,
+		Account:  t.account,
+		Budget:   t.host.budget,
+		HashSeed: t.seed,
+		Mounts:   t.files.mounts(t.host.Stdlib, wasi.ReadOnlyDir(v.root), tmp),
+		Log:      t.journal.write,
+		Closed:   tmp.Free,
+		Left: func(l quotas.Limit) int64 {
+			switch l {
+			case quotas.LimitTmp:
+				return tmp.Left()
+			case quotas.LimitData:
+				return t.files.data.Left()
+			case quotas.LimitLogRate:
+				return t.journal.left()
+			}
+			return -1
+		},
+		Refused: map[quotas.Limit]func() int64{
+			quotas.LimitTmp: tmp.Refused, quotas.LimitData: t.files.data.Refused, quotas.LimitLogRate: t.journal.dropped,
+		},
+	}
 }
 
 func (v *version) settings() *abi.Pairs {
@@ -109,38 +137,46 @@ func (v *version) settings() *abi.Pairs {
 }
 
 // loadFailed remembers an app that could not be imported even once: it is not tried
-// again for each request.
+// again for each request. What may be better in a moment holds for a moment.
 func (v *version) loadFailed(err error) error {
-	var load *runtime.LoadError
-	if errors.As(err, &load) && !v.loaded.Load() {
-		text := load.Error()
-		v.failed.Store(&text)
-		return v.notLoaded(text)
+	failure := v.notLoaded(err.Error(), err)
+	var over *quotas.Exceeded
+	if errors.As(err, &over) {
+		v.tenant.journal.write("", "limit", over.Error())
 	}
-	err = v.notLoaded(err.Error())
-	v.broken.Store(&setback{err, time.Now().Add(retryAfter)})
-	LogError(v.tenant.host.Log, "instance not made", v.tenant.Name, err)
-	return err
+	passing := errors.Is(err, runtime.ErrShutdown) || over != nil && (over.RetryAfter > 0 || over.Limit == quotas.LimitStartupTimeout)
+	if errors.As(err, new(*runtime.LoadError)) && !v.loaded.Load() && !passing {
+		v.failed.Store(failure)
+		return failure
+	}
+	v.broken.Store(&setback{failure, time.Now().Add(retryAfter)})
+	if !errors.Is(err, runtime.ErrShutdown) {
+		LogError(v.tenant.host.Log, "instance not made", v.tenant.Name, failure)
+	}
+	return failure
 }
 
-func (v *version) notLoaded(why string) error {
-	return &NotLoadedError{Tenant: v.tenant.Name, File: v.bundle.Dir + "/" + ManifestName, Entry: v.bundle.Manifest.Entry, Why: why}
+func (v *version) notLoaded(why string, err error) *NotLoadedError {
+	return &NotLoadedError{Tenant: v.tenant.Name, File: v.bundle.Dir + "/" + ManifestName, Entry: v.bundle.Manifest.Entry, Why: why, Err: err}
 }
 
 // NotLoadedError says why a tenant's app cannot answer.
 type NotLoadedError struct {
 	Tenant, File, Entry string
 	Why                 string // often with Python's traceback, over several lines
+	Err                 error  // what it came of, a *quotas.Exceeded for one
 }
 
 func (e *NotLoadedError) Error() string {
 	return fmt.Sprintf("%s: app.entry = %q: %s", e.File, e.Entry, e.Why)
 }
 
+func (e *NotLoadedError) Unwrap() error { return e.Err }
+
 // acquire is the pool's, but fails at once where the app is known not to load.
 func (v *version) acquire(ctx context.Context) (*runtime.Instance, error) {
 	if why := v.failed.Load(); why != nil {
-		return nil, v.notLoaded(*why)
+		return nil, why
 	}
 	return v.pool.Acquire(ctx)
 }
@@ -151,11 +187,12 @@ func (v *version) acquire(ctx context.Context) (*runtime.Instance, error) {
 // It waits a little longer than an import may take and no more: one that cannot be ended
 // from outside must keep neither other tenants nor a mended bundle from being loaded.
 func (v *version) prove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startupTimeout+graceTimeout)
+	most := v.bundle.Manifest.Quota.StartupTimeout
+	ctx, cancel := context.WithTimeout(ctx, most+graceTimeout)
 	defer cancel()
 	i, err := v.acquire(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return v.notLoaded(fmt.Sprintf("the import takes longer than %v", startupTimeout))
+		return v.notLoaded(fmt.Sprintf("the import takes longer than %v", most), quotas.LimitStartupTimeout)
 	}
 	if err != nil {
 		return err

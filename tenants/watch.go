@@ -80,7 +80,7 @@ func (f Folder) Load(ctx context.Context, bundles []Bundle) {
 
 // open reads one bundle and routes to it if it is new.
 func (f Folder) open(name string) (Bundle, bool) {
-	b, err := OpenBundle(filepath.Join(f.Dir, name))
+	b, err := OpenBundle(filepath.Join(f.Dir, name), f.Registry.host.Policy)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		f.remove(name)
 		return b, false

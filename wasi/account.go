@@ -8,6 +8,29 @@ type account struct {
 	mu    sync.Mutex
 	quota Quota
 	used  Usage
+	short int64 // how often more was asked for than the quota has
+
+	// take and give move bytes from and to where more than this file system's come
+	// from; nil: nobody else counts them.
+	take func(n int64) bool
+	give func(n int64)
+}
+
+// refused returns how often more was asked for than the quota has.
+func (a *account) refused() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.short
+}
+
+// left is how many bytes the quota still has, -1 where it has no end.
+func (a *account) left() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.quota.Bytes == 0 {
+		return -1
+	}
+	return max(a.quota.Bytes-a.used.Bytes, 0)
 }
 
 // usage is what is used now.
@@ -21,8 +44,13 @@ func (a *account) usage() Usage {
 func (a *account) grow(n int64) int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.quota.Bytes > 0 {
-		n = min(n, max(a.quota.Bytes-a.used.Bytes, 0))
+	if room := max(a.quota.Bytes-a.used.Bytes, 0); a.quota.Bytes > 0 && n > room {
+		n = room
+		a.short++
+	}
+	if n > 0 && a.take != nil && !a.take(n) {
+		a.short++
+		return 0
 	}
 	a.used.Bytes += n
 	return n
@@ -41,7 +69,15 @@ func (a *account) growAll(n int64) Errno {
 func (a *account) shrink(n int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.release(n)
+}
+
+// release gives n bytes back. The caller holds mu.
+func (a *account) release(n int64) {
 	a.used.Bytes -= n
+	if a.give != nil {
+		a.give(n)
+	}
 }
 
 // addInode takes an inode. Errors: ENOSPC.
@@ -49,6 +85,7 @@ func (a *account) addInode() Errno {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.quota.Inodes > 0 && a.used.Inodes >= a.quota.Inodes {
+		a.short++
 		return ENOSPC
 	}
 	a.used.Inodes++
@@ -60,7 +97,7 @@ func (a *account) freeInode(bytes int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.used.Inodes--
-	a.used.Bytes -= bytes
+	a.release(bytes)
 }
 
 // resize is how a file of size bytes takes a write of n bytes at off: it takes

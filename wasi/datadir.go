@@ -65,6 +65,12 @@ func (d *Data) SetQuota(q Quota) {
 // Usage is what it holds now, files that are open but removed included.
 func (d *Data) Usage() Usage { return d.usage() }
 
+// Left returns how many bytes can still be written, -1 where the quota has no end.
+func (d *Data) Left() int64 { return d.left() }
+
+// Refused returns how often more was asked for than the quota has.
+func (d *Data) Refused() int64 { return d.refused() }
+
 // guestLinks implements links.
 func (d *Data) guestLinks() bool { return d.symlink }
 

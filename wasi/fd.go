@@ -114,7 +114,7 @@ func (c call) sync(right Rights) Errno {
 	if errno := d.need(right); errno != ESUCCESS || d.file == nil {
 		return errno
 	}
-	return d.file.Sync()
+	return c.flush(d.file)
 }
 
 // fdPrestatGet is fd_prestat_get: it tells that a descriptor is a preopened

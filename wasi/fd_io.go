@@ -19,7 +19,7 @@ func fdIOFunctions() []function {
 }
 
 // fdRead is fd_read: it reads from where the descriptor stands into one or
-// more buffers, and moves on. At most 16 MiB are read at once. Input may be
+// more buffers, and moves on. At most 1 MiB are read at once. Input may be
 // waited for, until the sandbox's context is done.
 //
 // Parameters:
@@ -77,7 +77,7 @@ func fdPread(c call) Errno {
 }
 
 // fdWrite is fd_write: it writes one or more buffers where the descriptor
-// stands, and moves on; with the flag append, at the end. At most 16 MiB are
+// stands, and moves on; with the flag append, at the end. At most 1 MiB are
 // written at once. With the flag sync or dsync it returns when they are on
 // disk.
 //
@@ -108,7 +108,7 @@ func fdWrite(c call) Errno {
 		d.offset += int64(n)
 	}
 	if errno == ESUCCESS {
-		errno = d.synced()
+		errno = c.synced(d)
 	}
 	if errno != ESUCCESS {
 		return errno
@@ -139,7 +139,7 @@ func fdPwrite(c call) Errno {
 	}
 	n, errno := v.writeTo(d.file, offset)
 	if errno == ESUCCESS {
-		errno = d.synced()
+		errno = c.synced(d)
 	}
 	if errno != ESUCCESS {
 		return errno
@@ -148,11 +148,17 @@ func fdPwrite(c call) Errno {
 }
 
 // synced syncs d if its flags ask for that after each write.
-func (d *descriptor) synced() Errno {
+func (c call) synced(d *descriptor) Errno {
 	if d.file == nil || d.flags&(FdflagSync|FdflagDsync) == 0 {
 		return ESUCCESS
 	}
-	return d.file.Sync()
+	return c.flush(d.file)
+}
+
+// flush waits for the disk.
+func (s *Sandbox) flush(f File) (errno Errno) {
+	s.wait(func() { errno = f.Sync() })
+	return errno
 }
 
 // vectors returns the descriptor and the buffers of the first three arguments,

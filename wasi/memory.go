@@ -11,7 +11,7 @@ import (
 // done in part where the specification allows a part.
 const (
 	maxIovecs   = 1024    // POSIX's IOV_MAX on Linux; more: EINVAL
-	maxTransfer = 1 << 24 // bytes read or written by one call; more: a short count
+	maxTransfer = 1 << 20 // bytes read or written by one call; more: a short count
 	maxPath     = 4096    // bytes of a path; more: ENAMETOOLONG
 	maxName     = 255     // bytes of a name in it; more: ENAMETOOLONG
 )

@@ -257,3 +257,31 @@ func TestTmpFreesMemory(t *testing.T) {
 	}
 	f.Close()
 }
+
+// What Tmp holds is taken from where it is counted too, and given back.
+func TestTmpIsCountedElsewhereToo(t *testing.T) {
+	taken, most := int64(0), int64(5000)
+	tmp := NewTmp(Quota{Bytes: 10000})
+	tmp.From(func(n int64) bool {
+		if taken+n > most {
+			return false
+		}
+		taken += n
+		return true
+	}, func(n int64) { taken -= n })
+	g := newGuest(t, Config{Preopens: []Mount{{"/", tmp}}})
+	a := g.open("a", oflagCreat, true)
+	if n, _ := g.write(a, strings.Repeat("x", 5000)); n != 5000 || taken != 5000 {
+		t.Errorf("wrote %d, taken %d", n, taken)
+	}
+	if n, errno := g.write(a, "x"); n != 0 || errno != ENOSPC || tmp.Refused() != 1 {
+		t.Errorf("wrote %d more, %v, refused %d", n, errno, tmp.Refused())
+	}
+	if taken != 5000 || tmp.Left() != 5000 {
+		t.Errorf("taken %d, left %d", taken, tmp.Left())
+	}
+	tmp.Free()
+	if taken != 0 {
+		t.Errorf("%d are not given back", taken)
+	}
+}

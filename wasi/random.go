@@ -34,6 +34,7 @@ func randomGet(c call) Errno {
 			return EIO
 		}
 		b = b[n:]
+		c.work(n)
 		if len(b) > 0 && c.ctx.Err() != nil {
 			return EINTR
 		}

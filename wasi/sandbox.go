@@ -50,6 +50,11 @@ type Config struct {
 	// over, exactly once; around that it can lend the guest's processor to
 	// others. nil: block is just called.
 	Wait func(block func())
+
+	// Work is called before a long host function goes on, with the bytes it has
+	// moved since it was last called. It can end the guest's call by a panic. nil:
+	// nothing is called.
+	Work func(n int)
 }
 
 // Validate says what is wrong with c; nil if New would accept it.
@@ -113,6 +118,7 @@ type Sandbox struct {
 	random    io.Reader
 	cpuTime   func() time.Duration
 	wait      func(block func())
+	work      func(n int)
 	start     time.Time // the monotonic clock's zero
 	ctx       context.Context
 
@@ -137,6 +143,7 @@ func New(c Config) (*Sandbox, error) {
 		random:  c.Random,
 		cpuTime: c.CPUTime,
 		wait:    c.Wait,
+		work:    c.Work,
 		start:   time.Now().Add(-c.MonotonicStart),
 		ctx:     context.Background(),
 	}
@@ -148,6 +155,9 @@ func New(c Config) (*Sandbox, error) {
 	}
 	if s.wait == nil {
 		s.wait = func(block func()) { block() }
+	}
+	if s.work == nil {
+		s.work = func(int) {}
 	}
 	s.openStdio(c)
 	s.openMounts(c)

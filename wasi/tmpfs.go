@@ -40,6 +40,20 @@ func NewTmp(q Quota) *Tmp {
 // Usage is what it holds now, files that are open but removed included.
 func (t *Tmp) Usage() Usage { return t.usage() }
 
+// From has the bytes of t's files taken from, and given back to, what is counted
+// elsewhere too: a machine's memory. It is called before t is used. Take tells whether
+// they could be had; both are called with t's lock held.
+func (t *Tmp) From(take func(n int64) bool, give func(n int64)) { t.take, t.give = take, give }
+
+// Free gives back what the files hold. No sandbox may use t any more.
+func (t *Tmp) Free() { t.shrink(t.usage().Bytes) }
+
+// Left returns how many bytes can still be written, -1 where the quota has no end.
+func (t *Tmp) Left() int64 { return t.left() }
+
+// Refused returns how often more was asked for than the quota has.
+func (t *Tmp) Refused() int64 { return t.refused() }
+
 // node returns a new file or directory, in no directory yet.
 func (t *Tmp) node(typ Filetype) *tmpNode {
 	t.last++

@@ -19,14 +19,18 @@ func (e *environment) check(ctx context.Context, dir string) error {
 	if len(dirs) == 0 {
 		return fmt.Errorf("%s is no bundle and holds none: want a folder with a %s", dir, tenants.ManifestName)
 	}
-	host, free, err := e.host(ctx, filepath.Dir(dirs[0]), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	policy, err := tenants.ReadPolicy(e.config)
+	if err != nil {
+		return err
+	}
+	host, free, err := e.host(ctx, filepath.Dir(dirs[0]), policy, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		return err
 	}
 	registry := tenants.NewRegistry(host)
 	bad := 0
 	for _, dir := range dirs {
-		if err := checkBundle(ctx, registry, dir); err != nil {
+		if err := checkBundle(ctx, registry, dir, policy); err != nil {
 			bad++
 			fmt.Fprintf(e.std.out, "FAIL  %s\n%v\n", filepath.Base(dir), err)
 			continue
@@ -42,8 +46,8 @@ func (e *environment) check(ctx context.Context, dir string) error {
 	return nil
 }
 
-func checkBundle(ctx context.Context, registry *tenants.Registry, dir string) error {
-	b, err := tenants.OpenBundle(dir)
+func checkBundle(ctx context.Context, registry *tenants.Registry, dir string, policy tenants.Policy) error {
+	b, err := tenants.OpenBundle(dir, policy)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"wasgi/tenants"
 )
 
 // streams are the standard streams of a command.
@@ -50,9 +52,10 @@ func rootCommand(std streams) *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&e.pyruntime, "pyruntime", "", "use the Python runtime in this folder, not the one in this binary")
 	flags.StringVar(&e.state, "state", "", "keep the tenants' data in this folder (default: by the apps' folder, in the user's state folder)")
+	flags.StringVar(&e.config, "config", "", "read what the tenants may have from this file (see wasgi-server.toml in the README)")
 	flags.StringVar(&e.logFormat, "log", "auto", "text, json, or auto: text on a terminal")
 	flags.BoolVarP(&e.verbose, "verbose", "v", false, "log more")
-	root.AddCommand(runCommand(e), serveCommand(e), checkCommand(e), execCommand(e), versionCommand(e))
+	root.AddCommand(runCommand(e), serveCommand(e), checkCommand(e), execCommand(e), logsCommand(e), versionCommand(e))
 	return root
 }
 
@@ -125,6 +128,27 @@ current folder; FILE is a file in it. With a wasgi.toml, its env and path hold, 
 	}
 	c.Flags().StringVar(&app, "app", ".", "the app's folder")
 	c.Flags().SetInterspersed(false)
+	return c
+}
+
+func logsCommand(e *environment) *cobra.Command {
+	follow := false
+	c := &cobra.Command{
+		Use:   "logs [--follow] DIR NAME",
+		Short: "Print what is kept of a tenant's log",
+		Long: `Print what is kept of a tenant's log: what its app printed, and its tracebacks, each line
+with its time, the id of its request and its stream. DIR is the folder that is served,
+NAME the bundle's folder in it. How much is kept is log_keep in wasgi.toml.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			state, err := e.stateFolder(args[0])
+			if err != nil {
+				return err
+			}
+			return tenants.PrintLog(c.Context(), state, args[1], e.std.out, follow)
+		},
+	}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is logged from now on")
 	return c
 }
 

@@ -18,16 +18,20 @@ func (e *environment) exec(ctx context.Context, dir string, args []string) error
 	if err != nil {
 		return err
 	}
-	b, err := tenants.OpenBundle(dir)
+	policy, err := tenants.ReadPolicy(e.config)
+	if err != nil {
+		return err
+	}
+	b, err := tenants.OpenBundle(dir, policy)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, err = os.Stat(dir); err == nil {
-			b = tenants.Bundle{Name: filepath.Base(dir), Dir: dir, Manifest: tenants.DefaultManifest()}
+			b = tenants.BareBundle(dir, policy)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	host, free, err := e.host(ctx, filepath.Dir(dir), slog.Default())
+	host, free, err := e.host(ctx, filepath.Dir(dir), policy, slog.Default())
 	if err != nil {
 		return err
 	}

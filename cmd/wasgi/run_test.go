@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wasgi/tenants"
 )
 
 // command runs a command line in a folder of its own, without a Python runtime.
@@ -23,7 +25,8 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 	t.Chdir(dir)
 	bundle := filepath.Join(dir, "bundle")
 	wrong := filepath.Join(dir, "apps", "wrong")
-	for _, folder := range []string{bundle, wrong, filepath.Join(dir, "empty")} {
+	greedy := filepath.Join(dir, "apps", "greedy")
+	for _, folder := range []string{bundle, wrong, greedy, filepath.Join(dir, "empty")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -32,6 +35,10 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		filepath.Join(bundle, "wasgi.toml"): "[app]\nentry = \"a:b\"\nhosts = [\"a\"]",
 		filepath.Join(wrong, "wasgi.toml"):  "[app]\nentry = 1",
 		filepath.Join(dir, "file"):          "",
+		filepath.Join(dir, "server.toml"):   "[ceilings]\nmemory = \"64MiB\"",
+		filepath.Join(dir, "bad.toml"):      "[ceilings]\nmemory = \"64\"",
+		filepath.Join(dir, "great.toml"):    "[defaults]\nmemory = \"1GiB\"\n[ceilings]\nmemory = \"64MiB\"",
+		filepath.Join(greedy, "wasgi.toml"): "[app]\nentry = \"a:b\"\nhosts = [\"a\"]\n[limits]\nmemory = \"128MiB\"",
 	} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -61,6 +68,15 @@ func TestMistakesOnTheCommandLine(t *testing.T) {
 		"check nothing":       {[]string{"check", filepath.Join(dir, "nowhere")}, "nowhere: no such file or directory"},
 		"exec nowhere":        {[]string{"exec", "--app", filepath.Join(dir, "nowhere"), "--", "-c", "1"}, "nowhere: no such file or directory"},
 		"exec a wrong bundle": {[]string{"exec", "--app", wrong, "--", "-c", "1"}, "wasgi.toml: app.entry = 1: want a string"},
+		"no configuration":    {[]string{"serve", "--config", "nowhere.toml", dir}, "nowhere.toml: no such file or directory"},
+		"a bad configuration": {[]string{"serve", "--config", "bad.toml", dir}, `bad.toml: ceilings.memory = "64": want a size like "128MiB"`},
+		"the same for run":    {[]string{"run", "--config", "bad.toml", "a:b"}, `bad.toml: ceilings.memory = "64": want a size like "128MiB"`},
+		"and for check":       {[]string{"check", "--config", "bad.toml", bundle}, `bad.toml: ceilings.memory = "64": want a size like "128MiB"`},
+		"too high a default":  {[]string{"serve", "--config", "great.toml", dir}, `great.toml: defaults.memory = "1GiB": more than the ceiling 64MiB (great.toml, ceilings.memory)`},
+		"above a ceiling":     {[]string{"exec", "--config", "server.toml", "--app", greedy}, `greedy/wasgi.toml: limits.memory = "128MiB": more than the ceiling 64MiB (server.toml, ceilings.memory)`},
+		"logs of what":        {[]string{"logs", dir}, "accepts 2 arg(s), received 1"},
+		"logs of nobody":      {[]string{"logs", "--state", dir, dir, "nobody"}, "no log of tenant nobody is kept in " + filepath.Join(dir, "nobody", "log")},
+		"logs outside":        {[]string{"logs", "--state", dir, dir, "../apps"}, `"../apps" is no tenant: want the name of a bundle's folder`},
 		"no runtime there":    {[]string{"version", "--pyruntime", filepath.Join(dir, "nowhere")}, "nowhere has no Python runtime (no python.wasm.zst): build it with \"make build\", or name its folder with --pyruntime"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,11 +96,12 @@ func TestHelp(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"nothing":      {nil, []string{"Usage:", "run", "serve", "check", "exec", "version", "--pyruntime", "--state", "--log"}},
+		"nothing":      {nil, []string{"Usage:", "run", "serve", "check", "exec", "version", "logs", "--pyruntime", "--state", "--config", "--log"}},
 		"--help":       {[]string{"--help"}, []string{"Usage:", "serve"}},
 		"help serve":   {[]string{"help", "serve"}, []string{"wasgi serve [flags] DIR", "--listen", "127.0.0.1:8080", "SIGHUP"}},
 		"run --help":   {[]string{"run", "--help"}, []string{"wasgi run [flags] MODULE:CALLABLE", "--reload"}},
 		"check --help": {[]string{"check", "--help"}, []string{"wasgi check DIR"}},
+		"logs --help":  {[]string{"logs", "--help"}, []string{"wasgi logs [--follow] DIR NAME", "--follow", "log_keep"}},
 		"exec --help":  {[]string{"exec", "--help"}, []string{"wasgi exec [--app DIR] -- -c CODE | -m MODULE | FILE [ARGS...]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,6 +121,22 @@ func TestHelp(t *testing.T) {
 func TestCompletion(t *testing.T) {
 	if code, out, errs := command(t, "completion", "bash"); code != 0 || errs != "" || !strings.Contains(out, "wasgi") {
 		t.Errorf("exit code %d, %d bytes, errors %q", code, len(out), errs)
+	}
+}
+
+func TestTenantsThatAreNotServed(t *testing.T) {
+	var out bytes.Buffer
+	log, err := (&environment{std: streams{err: &out}, logFormat: "text"}).logger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := tenants.ParsePolicy("tenants = {blog = {}, slip = {}}", "server.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tellUnserved(policy, []tenants.Bundle{{Name: "blog"}, {Name: "other"}}, log)
+	if want := `msg="a tenant of the configuration is not served" tenant=slip file=server.toml`; strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), want) {
+		t.Errorf("got %q", out.String())
 	}
 }
 

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
+	goruntime "runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +25,13 @@ import (
 
 // drainTimeout is how long requests in flight may take when the server ends.
 const drainTimeout = 30 * time.Second
+
+// endTimeout is how long apps that were ended may take to end.
+const endTimeout = 5 * time.Second
+
+// spareProcessors are Go's for all but guests: for as long as a guest runs it keeps one of
+// those, and a connection that becomes ready meanwhile is to find another.
+const spareProcessors = 2
 
 // serveOptions are the flags of the commands that serve.
 type serveOptions struct {
@@ -43,12 +53,16 @@ func (e *environment) runApp(ctx context.Context, entry string, opts serveOption
 	if err != nil {
 		return err
 	}
-	open := func() (tenants.Bundle, error) { return tenants.OpenApp(folder, entry) }
+	policy, err := tenants.ReadPolicy(e.config)
+	if err != nil {
+		return err
+	}
+	open := func() (tenants.Bundle, error) { return tenants.OpenApp(folder, entry, policy) }
 	if _, err := open(); err != nil {
 		return err
 	}
 	single := tenants.Single{Dir: folder, Open: open}
-	return e.serve(ctx, filepath.Dir(folder), opts, func(r *tenants.Registry, log *slog.Logger) source {
+	return e.serve(ctx, filepath.Dir(folder), policy, opts, func(r *tenants.Registry, log *slog.Logger) source {
 		single.Registry, single.Log = r, log
 		return single
 	})
@@ -68,7 +82,11 @@ func (e *environment) serveFolder(ctx context.Context, dir string, opts serveOpt
 	if _, err := os.Stat(filepath.Join(dir, tenants.ManifestName)); err == nil {
 		return fmt.Errorf("%s is a bundle itself: want the folder that holds it, %s", dir, filepath.Dir(dir))
 	}
-	return e.serve(ctx, dir, opts, func(r *tenants.Registry, log *slog.Logger) source {
+	policy, err := tenants.ReadPolicy(e.config)
+	if err != nil {
+		return err
+	}
+	return e.serve(ctx, dir, policy, opts, func(r *tenants.Registry, log *slog.Logger) source {
 		return tenants.Folder{Dir: dir, Registry: r, Log: log}
 	})
 }
@@ -85,16 +103,18 @@ type source interface {
 
 // serve routes to all bundles, then takes connections, then imports the apps: a
 // request waits for its own app only.
-func (e *environment) serve(ctx context.Context, folder string, opts serveOptions, from func(*tenants.Registry, *slog.Logger) source) error {
+func (e *environment) serve(ctx context.Context, folder string, policy tenants.Policy, opts serveOptions, from func(*tenants.Registry, *slog.Logger) source) error {
 	log, err := e.logger()
 	if err != nil {
 		return err
 	}
 	collectLess()
-	host, free, err := e.host(ctx, folder, log)
+	goruntime.GOMAXPROCS(max(policy.CPUs, 1) + spareProcessors)
+	host, free, err := e.host(ctx, folder, policy, log)
 	if err != nil {
 		return err
 	}
+	host.KeepLogs = true
 	listener, err := listen(opts.listen)
 	if err != nil {
 		free()
@@ -111,6 +131,7 @@ func (e *environment) serve(ctx context.Context, folder string, opts serveOption
 		free()
 		return err
 	}
+	tellUnserved(policy, found, log)
 	server := front.New(cfg)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -120,6 +141,16 @@ func (e *environment) serve(ctx context.Context, folder string, opts serveOption
 		free()
 	}
 	return err
+}
+
+// tellUnserved warns of tenants that the configuration names and no bundle is called: it
+// may be a slip, and its ceilings then hold nobody.
+func tellUnserved(policy tenants.Policy, found []tenants.Bundle, log *slog.Logger) {
+	for _, name := range slices.Sorted(maps.Keys(policy.Tenants)) {
+		if !slices.ContainsFunc(found, func(b tenants.Bundle) bool { return b.Name == name }) {
+			log.Warn("a tenant of the configuration is not served", "tenant", name, "file", policy.File)
+		}
+	}
 }
 
 // collectLess makes Go collect its garbage at four times the heap that lives, not twice,
@@ -159,19 +190,23 @@ func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool
 	}
 }
 
-// drain lets requests in flight finish and tells whether all did: guests that still run
-// need the code that they run.
+// drain lets requests in flight finish, ends those that take too long, and tells whether
+// all are done: guests that still run need the code that they run.
 func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
 		log.Warn("connections cut off", "error", err)
 	}
-	err := registry.Close(ctx)
-	if err != nil {
+	server.End()
+	ctx, cancel = context.WithTimeout(context.Background(), endTimeout)
+	defer cancel()
+	if err := registry.Close(ctx); err != nil {
 		log.Warn("requests cut off", "error", err)
+		return false
 	}
-	return err == nil
+	server.Wait()
+	return true
 }
 
 // listen opens HOST:PORT or unix:PATH. A socket that nobody listens on any more is

@@ -26,13 +26,14 @@ type environment struct {
 	std       streams
 	pyruntime string
 	state     string
+	config    string // the server's configuration, "" for none
 	logFormat string
 	verbose   bool
 }
 
 // host puts together what all tenants share. The bundles in folder keep their state
 // in one place. The function returned frees it all.
-func (e *environment) host(ctx context.Context, folder string, log *slog.Logger) (tenants.Host, func(), error) {
+func (e *environment) host(ctx context.Context, folder string, policy tenants.Policy, log *slog.Logger) (tenants.Host, func(), error) {
 	state, err := e.stateFolder(folder)
 	if err != nil {
 		return tenants.Host{}, nil, err
@@ -53,7 +54,7 @@ func (e *environment) host(ctx context.Context, folder string, log *slog.Logger)
 	if err != nil {
 		return tenants.Host{}, nil, err
 	}
-	h := tenants.Host{Image: image, Stdlib: stdlib, State: state, Log: log}
+	h := tenants.Host{Image: image, Stdlib: stdlib, State: state, Log: log, Policy: policy}
 	return h, func() { image.Close(context.WithoutCancel(ctx)) }, nil
 }
 

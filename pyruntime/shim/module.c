@@ -102,6 +102,7 @@ static PyMethodDef wasgi_methods[] = {
 	 PyDoc_STR("pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None) -> key")},
 	{"scrypt", (PyCFunction)(void (*)(void))scrypt, METH_VARARGS | METH_KEYWORDS,
 	 PyDoc_STR("scrypt(password, *, salt, n, r, p, maxmem=0, dklen=64) -> key")},
+	{"limit_left", limit_left, METH_O, PyDoc_STR("limit_left(name) -> seconds or bytes, None: there is no such limit")},
 	{NULL, NULL, 0, NULL},
 };
 
@@ -115,5 +116,9 @@ static PyModuleDef wasgi_module = {
 
 PyObject *wasgi_module_init(void)
 {
-	return PyModule_Create(&wasgi_module);
+	PyObject *module = PyModule_Create(&wasgi_module);
+
+	if (module != NULL && PyModule_Add(module, "limit_names", limit_names()) < 0)
+		Py_CLEAR(module);
+	return module;
 }

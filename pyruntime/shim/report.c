@@ -35,6 +35,8 @@ static int outcome_of(PyObject *exception)
 		return WASGI_OUTCOME_MEMORY;
 	if (PyErr_GivenExceptionMatches(exception, PyExc_Exception))
 		return WASGI_OUTCOME_RAISED;
+	if (interrupt_raised())
+		return WASGI_OUTCOME_INTERRUPTED;
 	return WASGI_OUTCOME_EXIT;
 }
 

@@ -18,8 +18,16 @@ struct response {
 
 static PyTypeObject *response_type;
 
+/* Whether the host has said more of an error by an interrupt, which is then raised. */
+static bool raise_interrupt(int error)
+{
+	return (error == WASGI_ERROR_GONE || error == WASGI_ERROR_DEADLINE) && PyErr_CheckSignals() < 0;
+}
+
 void raise_host_error(int error)
 {
+	if (raise_interrupt(error))
+		return;
 	switch (error) {
 	case WASGI_ERROR_ORDER:
 		PyErr_SetString(PyExc_RuntimeError, "the request this belongs to has ended");

@@ -77,10 +77,16 @@ bool response_end(response *r);
 /* report.c: tells the host of the pending exception and clears it; the outcome to return. */
 int report_exception(void);
 
-/* interrupt.c: from interrupt_ready on, in an interpreter that is up, the host can interrupt. */
-void interrupt_ready(void);
+/* interrupt.c: from interrupt_ready on the host can interrupt Python code. It imports wasgi. */
+bool interrupt_ready(void);
 /* interrupt_forget drops an interrupt that was not raised: a call begins. */
 void interrupt_forget(void);
+/* interrupt_raised tells whether one was raised in this call. */
+bool interrupt_raised(void);
+
+/* limits.c: the names of limits, and what is left of one, None where there is no such limit. */
+PyObject *limit_names(void);
+PyObject *limit_left(PyObject *self, PyObject *name);
 
 /* Sets the exception that stands for an error of the host's. response.c */
 void raise_host_error(int error);

@@ -102,7 +102,7 @@ static bool prepare(void)
 	PyObject *module = PyImport_ImportModule("wasgi._load");
 
 	Py_XDECREF(module);
-	return module != NULL && input_ready() && response_ready() && environ_ready();
+	return module != NULL && interrupt_ready() && input_ready() && response_ready() && environ_ready();
 }
 
 WASGI_EXPORT(WASGI_EXPORT_START)
@@ -115,7 +115,6 @@ int32_t wasgi_start(uint32_t hash_seed)
 	status = start_interpreter(hash_seed);
 	if (PyStatus_Exception(status))
 		return report_status(status);
-	interrupt_ready();
 	if (!prepare()) {
 		report_exception();
 		return WASGI_OUTCOME_BROKEN;
@@ -218,9 +217,8 @@ int32_t wasgi_main(uint32_t len)
 		report_status(status);
 		return 1;
 	}
-	interrupt_ready();
 	module = PyImport_ImportModule("wasgi._load");
-	if (module == NULL)
+	if (module == NULL || !interrupt_ready())
 		PyErr_Print();
 	Py_XDECREF(module);
 	return Py_RunMain();

@@ -8,6 +8,7 @@
   (import "wasgi" "report" (func $report (param i32 i32)))
   (import "wasgi" "pbkdf2" (func $pbkdf2 (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
   (import "wasgi" "scrypt" (func $scrypt (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wasgi" "limit_left" (func $limit_left (param i32) (result i64)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 2)
@@ -17,7 +18,9 @@
   (func (export "_initialize"))
   (func (export "wasgi_abi") (result i32) (i32.const 2))
   (func (export "wasgi_buffer") (param i32) (result i32) (i32.const 0x10000))
-  (func (export "wasgi_interrupt") (result i32) (i32.const 0))
+  ;; struct wasgi_interrupt; its bit is 1 of the word at 0x3f0.
+  (data (i32.const 0x204) "\f0\03\00\00\01\00\00\00")
+  (func (export "wasgi_interrupt") (result i32) (i32.const 0x200))
   (func (export "wasgi_start") (param i32) (result i32) (i32.const 0))
   (func (export "wasgi_load") (param i32) (result i32) (call $run))
   (func (export "wasgi_serve") (param i32) (result i32) (call $run))
@@ -42,9 +45,9 @@
   (func $d (result i32) (call $arg (i32.const 4)))
 
   (func $do (param $what i32) (result i32)
-    (block $grow (block $print (block $exit (block $recurse (block $trap (block $scrypt_ (block $pbkdf2_
+    (block $left (block $count (block $spin (block $grow (block $print (block $exit (block $recurse (block $trap (block $scrypt_ (block $pbkdf2_
     (block $report_ (block $write (block $start (block $read
-      (br_table $trap $read $start $write $report_ $pbkdf2_ $scrypt_ $trap $recurse $exit $print $grow (local.get $what)))
+      (br_table $trap $read $start $write $report_ $pbkdf2_ $scrypt_ $trap $recurse $exit $print $grow $spin $count $left (local.get $what)))
       (return (call $input_read (call $a) (call $b))))
       (return (call $response_start (call $a) (call $b) (call $c) (call $d))))
       (return (call $response_write (call $a) (call $b) (call $c))))
@@ -57,4 +60,17 @@
       (return (i32.add (call $do (local.get $what)) (i32.const 1))))
       (call $proc_exit (call $a)) unreachable)
       (return (call $fd_write (call $a) (call $b) (call $c) (call $d))))
-    (memory.grow (call $a))))
+      (return (memory.grow (call $a))))
+      (return (call $until_interrupted)))
+      (return (call $count_down (call $a))))
+    (i32.wrap_i64 (call $limit_left (call $a))))
+
+  ;; what interrupted it
+  (func $until_interrupted (result i32)
+    (loop $again (br_if $again (i32.eqz (i32.and (i32.load (i32.const 0x3f0)) (i32.const 1)))))
+    (i32.store (i32.const 0x3f0) (i32.const 0))
+    (i32.load (i32.const 0x200)))
+
+  (func $count_down (param $n i32) (result i32)
+    (loop $again (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $n)))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"wasgi/abi"
 	"wasgi/pyruntime"
@@ -130,7 +131,7 @@ func (g *guests) run(script string) string {
 	g.b.Helper()
 	var out strings.Builder
 	i, err := g.image.NewInstance(context.Background(), runtime.Spec{
-		Memory: 256 * quotas.MiB,
+		Quota: quotas.Quota{Memory: 256 * quotas.MiB, Stack: 8 * quotas.MiB, CPUShare: 64, CPUBurst: time.Hour},
 		Mounts: []wasi.Mount{
 			{Path: "/usr/lib/python3.13", FS: g.stdlib}, {Path: "/app", FS: g.app}, {Path: "/var/cache/python", FS: g.cache},
 			{Path: "/tmp", FS: wasi.NewTmp(wasi.Quota{})},

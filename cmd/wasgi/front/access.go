@@ -3,12 +3,18 @@ package front
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"wasgi/quotas"
 )
 
-// access is a request's line in the access log.
+// access is a request's line in the access log. It is written when the response is sent
+// and the app is done, whichever is later: what the app used is known only then, and no
+// client waits for that.
 type access struct {
 	log      *slog.Logger // nil: none is written
 	start    time.Time
@@ -18,8 +24,24 @@ type access struct {
 	target   string
 	host     string
 	tenant   string
-	instance string // "" until the app has answered
-	status   int    // of the app's response
+	instance string         // "" until the app has answered
+	status   int            // of the app's response
+	hits     []quotas.Limit // met before the response was handed over
+	failed   quotas.Limit   // met by the response, "" for none; set before done
+
+	mu      sync.Mutex
+	running bool // the app is: the line waits for ended
+	sent    *sent
+	usage   quotas.Usage
+	limits  []quotas.Limit // met by the app until it was done
+}
+
+// sent is what became of a response.
+type sent struct {
+	status int
+	bytes  int64
+	reason string // why it is not the app's, or not whole
+	took   time.Duration
 }
 
 // request copies what the line tells of the request.
@@ -33,23 +55,74 @@ func (a *access) request(ctx *fasthttp.RequestCtx) {
 	a.host = string(ctx.Request.Header.Host())
 }
 
-// done writes the line; reason is why the response is not the app's, or not whole.
+// begin is called before the app runs.
+func (a *access) begin() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running = true
+}
+
+// ended is called by the app's goroutine when the app is done with the request.
+func (a *access) ended(usage quotas.Usage, hits []quotas.Limit) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	waited := a.running && a.sent != nil
+	a.running, a.usage, a.limits = false, usage, slices.Clone(hits)
+	if waited {
+		a.write()
+	}
+}
+
+// abandon is called where the app does not come back: the line does not wait for it.
+func (a *access) abandon() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running = false
+}
+
+// done is called by the connection's goroutine when the response is sent, or cannot be.
 func (a *access) done(status int, bytes int64, reason string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sent = &sent{status, bytes, reason, time.Since(a.start)}
+	if !a.running {
+		a.write()
+	}
+}
+
+// write writes the line. The caller holds mu.
+func (a *access) write() {
 	if a.log == nil {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("request", a.id), slog.String("tenant", a.tenant), slog.Int("status", status),
-		slog.Int64("bytes", bytes), slog.Float64("ms", milliseconds(time.Since(a.start))),
+		slog.String("request", a.id), slog.String("tenant", a.tenant), slog.Int("status", a.sent.status),
+		slog.Int64("bytes", a.sent.bytes), slog.Float64("ms", milliseconds(a.sent.took)),
 		slog.String("host", a.host), slog.String("client", a.remote),
 	}
 	if a.instance != "" {
 		attrs = append(attrs, slog.String("instance", a.instance))
 	}
-	if reason != "" {
-		attrs = append(attrs, slog.String("reason", reason))
+	if a.usage != (quotas.Usage{}) {
+		attrs = append(attrs, usageAttrs(a.usage)...)
+	}
+	if names := limitNames(append([]quotas.Limit{a.failed}, a.limits...)); names != "" {
+		attrs = append(attrs, slog.String("limit", names))
+	}
+	if a.sent.reason != "" {
+		attrs = append(attrs, slog.String("reason", a.sent.reason))
 	}
 	a.log.LogAttrs(context.Background(), slog.LevelInfo, a.method+" "+a.target, attrs...)
+}
+
+// usageAttrs are the fields of what a request used: times in milliseconds, amounts in
+// bytes.
+func usageAttrs(u quotas.Usage) []slog.Attr {
+	return []slog.Attr{
+		slog.Float64("cpu_ms", milliseconds(u.CPU)), slog.Int64("fuel", u.Fuel), slog.Int64("ticks", u.Ticks),
+		slog.Int64("memory_peak", int64(u.Memory)), slog.Int64("in", int64(u.In)), slog.Int64("out", int64(u.Out)),
+		slog.Float64("wait_ms", milliseconds(u.Wait)),
+	}
 }
 
 // milliseconds returns d to the microsecond.

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 )
 
@@ -18,21 +19,16 @@ import (
 // body travels with the environ, a longer one is pulled by the app.
 const bodyAtHand = 8 << 10
 
-// errTooLarge is a body longer than the server takes.
-type errTooLarge struct{}
-
-func (errTooLarge) Error() string { return "the request's body is longer than the server allows" }
-
 // addBody puts a body that is at hand into the environ, or returns where to pull it
-// from.
+// from. One of more than most bytes is refused, where it is known, before it has come.
 func addBody(e *abi.Pairs, ctx *fasthttp.RequestCtx, most int64) (*requestBody, error) {
 	length := ctx.Request.Header.ContentLength()
 	stream := ctx.Request.BodyStream()
 	switch {
 	case int64(length) > most:
-		return nil, errTooLarge{}
+		return nil, overLimit(quotas.LimitRequestBody, most)
 	case length == -1 && stream != nil, length > bodyAtHand:
-		return &requestBody{stream: stream, conn: ctx.Conn(), left: most, rest: length}, nil
+		return &requestBody{stream: stream, conn: ctx.Conn(), most: most, rest: length}, nil
 	case length > 0 && stream != nil:
 		if _, err := io.ReadFull(stream, e.Grow("wsgi.input", length)); err != nil {
 			return nil, err
@@ -54,7 +50,8 @@ type requestBody struct {
 	stream io.Reader // nil once closed
 	conn   net.Conn
 	ctx    context.Context // tells the deadline
-	left   int64           // of what the server takes
+	most   int64           // bytes that are taken
+	read   int64
 	err    error           // the first that is not the body's end
 	rest   int             // bytes not read; -1 where they come in chunks, 0 at the end
 	gate   <-chan struct{} // nil, or closed when stream may be read again
@@ -85,8 +82,8 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		b.rest = 0
 	}
-	if b.left -= int64(n); b.left < 0 {
-		n, err = 0, abi.ErrorLimit
+	if b.read += int64(n); b.read > b.most {
+		n, err = 0, overLimit(quotas.LimitRequestBody, b.most)
 	} else {
 		err = b.reason(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 )
 
@@ -67,7 +68,7 @@ func chunks(n, size int) string {
 }
 
 func TestRequestBodies(t *testing.T) {
-	const most = 64 << 10 // newFixture's MaxBody
+	const most = mostBody
 	f := newFixture(t, patience, reader(t))
 	lengthed := func(n int) (string, string) { return "\nContent-Length: " + strconv.Itoa(n), strings.Repeat("b", n) }
 	chunked := func(n, size int) (string, string) { return "\nTransfer-Encoding: chunked", chunks(n, size) }
@@ -86,12 +87,12 @@ func TestRequestBodies(t *testing.T) {
 		"all at hand":                {"/", of(lengthed(bodyAtHand)), 200, "8192 pulled=false 8192", false},
 		"one byte more":              {"/", of(lengthed(bodyAtHand + 1)), 200, "8193 pulled=true 8193", false},
 		"the most":                   {"/", of(lengthed(most)), 200, "65536 pulled=true 65536", false},
-		"too long":                   {"/", of(lengthed(most + 1)), 413, "Request Entity Too Large: the request's body is longer than the server allows\nRequest r1\n", true},
-		"far too long":               {"/", of("\nContent-Length: 999999999999", strings.Repeat("b", 20_000)), 413, "Request Entity Too Large: the request's body is longer than the server allows\nRequest r1\n", true},
+		"too long":                   {"/", of(lengthed(most + 1)), 413, "Request Entity Too Large: over the limit request_body: a body longer than 64KiB\nRequest r1\n", true},
+		"far too long":               {"/", of("\nContent-Length: 999999999999", strings.Repeat("b", 20_000)), 413, "Request Entity Too Large: over the limit request_body: a body longer than 64KiB\nRequest r1\n", true},
 		"chunked and empty":          {"/", of(chunked(0, 1)), 200, "0 pulled=true no CONTENT_LENGTH", false},
 		"chunked":                    {"/", of(chunked(5, 2)), 200, "5 pulled=true no CONTENT_LENGTH", false},
 		"chunked, the most":          {"/", of(chunked(most, 5000)), 200, "65536 pulled=true no CONTENT_LENGTH", false},
-		"chunked, too long":          {"/", of(chunked(most+1, 5000)), 200, "a body is over its limit", true},
+		"chunked, too long":          {"/", of(chunked(most+1, 5000)), 200, "over the limit request_body: a body longer than 64KiB", true},
 		"chunked, no number":         {"/", of("\nTransfer-Encoding: chunked", "zz\r\nb\r\n0\r\n\r\n"), 200, "the request's body is malformed or was cut short", true},
 		"chunked, a wrong end":       {"/", of("\nTransfer-Encoding: chunked", "1\r\nbGET /again HTTP/1.1\r\nHost: h\r\n\r\n"), 200, "the request's body is malformed or was cut short", true},
 		"chunked, a negative number": {"/", of("\nTransfer-Encoding: chunked", "-1\r\nb\r\n0\r\n\r\n"), 200, "the request's body is malformed or was cut short", true},
@@ -270,7 +271,7 @@ func pipe(t *testing.T, stream io.Reader, left int64) (*requestBody, net.Conn) {
 	if stream == nil {
 		stream = here
 	}
-	b := &requestBody{stream: stream, conn: here, left: left}
+	b := &requestBody{stream: stream, conn: here, most: left}
 	b.until(context.Background())
 	return b, there
 }
@@ -306,10 +307,10 @@ func TestABodyEndsAtTheDeadline(t *testing.T) {
 	defer cancel()
 	b.until(run)
 	_, err := b.Read(make([]byte, 10))
-	if <-run.Done(); !errors.Is(err, runtime.ErrDeadline) && !errors.Is(err, runtime.ErrGone) {
+	if <-run.Done(); !errors.Is(err, quotas.LimitTimeout) && !errors.Is(err, runtime.ErrGone) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := b.Read(make([]byte, 10)); !errors.Is(err, runtime.ErrDeadline) {
+	if _, err := b.Read(make([]byte, 10)); !errors.Is(err, quotas.LimitTimeout) {
 		t.Errorf("after the deadline: %v", err)
 	}
 }
@@ -317,7 +318,7 @@ func TestABodyEndsAtTheDeadline(t *testing.T) {
 func TestTheLimitOfABodyStays(t *testing.T) {
 	b, _ := pipe(t, iotest.OneByteReader(strings.NewReader("abcd")), 2)
 	for i, want := range []error{nil, nil, abi.ErrorLimit, abi.ErrorLimit, abi.ErrorLimit} {
-		if n, err := b.Read(make([]byte, 10)); err != want || err != nil && n != 0 {
+		if n, err := b.Read(make([]byte, 10)); !errors.Is(err, want) || err != nil && n != 0 {
 			t.Errorf("read %d: %d, %v, want %v", i, n, err, want)
 		}
 	}

@@ -21,7 +21,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	a.request(ctx)
 	t, err := parseTarget(ctx)
 	if err != nil {
-		s.refuse(ctx, a, failure{fasthttp.StatusBadRequest, err.Error()})
+		s.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
 		return
 	}
 	tenant, script := s.cfg.Registry.Route(t.host, t.path)
@@ -31,7 +31,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 	a.tenant = tenant.Name
 	e := environ(ctx, t, script, tenant.Name, a.id)
-	body, err := addBody(e, ctx, s.cfg.MaxBody)
+	body, err := addBody(e, ctx, int64(tenant.Quota().RequestBody))
 	if err != nil {
 		s.refuse(ctx, a, failureOf(err))
 		return
@@ -46,16 +46,17 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 // serve runs the app on a goroutine of its own and returns when the response's head
 // and whole body, or the stream that its body will come from, are in ctx.
 func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody) {
-	run := newTerm(tenant.Quota().Timeout, ctx.Conn())
+	run := newTerm(s.working, tenant.Quota().Timeout, ctx.Conn())
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
-	go func() {
+	resp.most = int64(tenant.Quota().ResponseBody)
+	s.apps.Go(func() {
 		defer run.stop()
 		var err error = errPanicked
 		defer func() { resp.finish(err) }()
 		defer s.caught(nil)
 		err = tenant.Serve(run, req, resp)
-	}()
+	})
 	switch err := resp.wait(); {
 	case err != nil:
 		s.refuse(ctx, a, failureOf(err))
@@ -66,7 +67,8 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tena
 
 // refuse answers with a failure of the server's or the app's.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, a *access, f failure) {
-	f.write(ctx, a.id)
+	f.write(ctx, a.id, a.hits...)
+	a.failed = f.limit
 	a.done(f.status, int64(len(ctx.Response.Body())), f.reason)
 }
 
@@ -77,7 +79,7 @@ func (s *Server) unknown(ctx *fasthttp.RequestCtx, a *access, t target) {
 		a.done(fasthttp.StatusOK, int64(len(ctx.Response.Body())), "")
 		return
 	}
-	s.refuse(ctx, a, failure{fasthttp.StatusNotFound, "no app is served under this address"})
+	s.refuse(ctx, a, failure{status: fasthttp.StatusNotFound, reason: "no app is served under this address"})
 }
 
 // caught keeps a panic, always a bug of ours, from ending the process.

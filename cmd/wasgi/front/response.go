@@ -3,8 +3,10 @@ package front
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 )
 
@@ -41,11 +44,13 @@ type response struct {
 	over   bool                 // no block is taken any more
 	bare   bool                 // no body belongs to it: HEAD, 204, 304
 	length int64                // the app's Content-Length, -1 where it set none
+	most   int64                // bytes of body that the app may send, 0: any number
 	sent   int64
 	stream *stream
 }
 
 func newResponse(run context.Context, ctx *fasthttp.RequestCtx, a *access, req *runtime.Request, body *requestBody) *response {
+	a.begin()
 	return &response{run: run, ctx: ctx, access: a, req: req, body: body, ready: make(chan error, 1), length: -1}
 }
 
@@ -69,6 +74,7 @@ func (r *response) wait() error {
 	if !waiting {
 		return <-r.ready
 	}
+	r.access.abandon()
 	r.body.close()
 	return runtime.Ended(r.run)
 }
@@ -79,6 +85,7 @@ func (r *response) goOn(err error) {
 		return
 	}
 	r.access.instance = r.req.Instance
+	r.tellLimits()
 	if r.stream == nil && r.body.chunksLeft() {
 		r.ctx.SetConnectionClose()
 	}
@@ -87,6 +94,18 @@ func (r *response) goOn(err error) {
 		r.body.close()
 	}
 	r.ready <- err
+}
+
+// tellLimits puts the limits that the request has met into the head. The caller holds
+// mu, and is the app's goroutine.
+func (r *response) tellLimits() {
+	if errors.Is(r.body.broken(), quotas.LimitRequestBody) && !slices.Contains(r.req.Hits, quotas.LimitRequestBody) {
+		r.req.Hits = append(r.req.Hits, quotas.LimitRequestBody)
+	}
+	r.access.hits = slices.Clone(r.req.Hits)
+	if names := limitNames(r.access.hits); names != "" {
+		r.ctx.Response.Header.Set(limitHeader, names)
+	}
 }
 
 // Start implements runtime.Response.
@@ -114,9 +133,13 @@ func (r *response) Start(status []byte, headers abi.View) error {
 			return abi.ErrorInvalid
 		}
 	}
+	r.bare = r.ctx.IsHead() || code == fasthttp.StatusNoContent || code == fasthttp.StatusNotModified
+	if !r.bare && r.beyond(r.length) {
+		r.ctx.Response.Reset()
+		return overLimit(quotas.LimitResponseBody, r.most)
+	}
 	r.head = true
 	r.access.status = code
-	r.bare = r.ctx.IsHead() || code == fasthttp.StatusNoContent || code == fasthttp.StatusNotModified
 	return nil
 }
 
@@ -149,7 +172,7 @@ func (r *response) addHeader(h *fasthttp.ResponseHeader, name, value []byte) boo
 		r.length = int64(n)
 	case isHopByHop(name):
 		return false
-	case isName(name, "Date"):
+	case isName(name, "Date"), isName(name, limitHeader):
 		// The server's own stands.
 	default:
 		h.AddBytesKV(name, value)
@@ -202,6 +225,9 @@ func (r *response) Write(block []byte, last bool) error {
 		return abi.ErrorOrder
 	}
 	block, tooLong := r.within(block)
+	if !r.bare && r.beyond(r.sent+int64(len(block))) {
+		return r.cutOff()
+	}
 	r.sent += int64(len(block))
 	whole := last || r.sent == r.length || tooLong
 	err := r.take(block, whole)
@@ -230,6 +256,19 @@ func (r *response) within(block []byte) (cut []byte, tooLong bool) {
 		return block[:r.length-r.sent], true
 	}
 	return block, false
+}
+
+// beyond tells whether a body of n bytes is longer than it may be.
+func (r *response) beyond(n int64) bool { return r.most > 0 && n > r.most }
+
+// cutOff ends a body that would be longer than it may be. The caller holds mu.
+func (r *response) cutOff() error {
+	err := overLimit(quotas.LimitResponseBody, r.most)
+	r.over = true
+	if r.stream != nil {
+		r.stream.finish(err)
+	}
+	return err
 }
 
 // take passes a block on: as the whole body, or to the stream. The caller holds mu.
@@ -287,7 +326,8 @@ func (r *response) openStream(whole bool) {
 	if r.length < 0 && whole {
 		size = int(r.sent)
 	}
-	r.stream = newStream(r.run, r.ctx.Conn(), r.streamClosed)
+	r.tellLimits()
+	r.stream = newStream(r.run, r.ctx.Conn(), r.req.Wait, r.streamClosed)
 	r.body.waitFor(r.stream.begun)
 	if size < 0 && !r.ctx.Request.Header.IsHTTP11() {
 		r.hijack()
@@ -324,6 +364,9 @@ func (r *response) streamClosed(sent int64, err error) error {
 	if err != nil {
 		reason = err.Error()
 	}
+	if over := exceeded(err); over != nil {
+		r.access.failed = over.Limit
+	}
 	r.access.done(r.access.status, sent, reason)
 	return err
 }
@@ -331,6 +374,7 @@ func (r *response) streamClosed(sent int64, err error) error {
 // finish is called when the app is done with the request. It is the last that touches
 // the response on the app's side.
 func (r *response) finish(err error) {
+	defer func() { r.access.ended(r.req.Usage, r.req.Hits) }()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stream != nil && !r.over {

@@ -11,10 +11,12 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"wasgi/runtime"
 	"wasgi/tenants"
 )
 
@@ -26,8 +28,6 @@ type Config struct {
 	// Index answers hosts that are the machine's own loopback names with a list of
 	// the tenants, where no tenant has them.
 	Index bool
-	// MaxBody is the longest request body, in bytes.
-	MaxBody int64
 }
 
 // Timeouts and sizes of the connection. A client that keeps within them costs at most
@@ -37,7 +37,6 @@ const (
 	writeTimeout = 30 * time.Second // for each write to the client
 	idleTimeout  = 75 * time.Second // between requests
 	headBytes    = 32 << 10
-	defaultBody  = 1 << 30
 	graceTimeout = time.Second // what an app gets after its deadline to answer
 )
 
@@ -45,14 +44,16 @@ const (
 type Server struct {
 	cfg  Config
 	http *fasthttp.Server
+	apps sync.WaitGroup // requests that an app is at
+
+	working context.Context // of all requests
+	end     context.CancelCauseFunc
 }
 
 // New returns a server that listens nowhere yet.
 func New(cfg Config) *Server {
-	if cfg.MaxBody == 0 {
-		cfg.MaxBody = defaultBody
-	}
 	s := &Server{cfg: cfg}
+	s.working, s.end = context.WithCancelCause(context.Background())
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.malformed,
@@ -73,9 +74,10 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// headReceived lets a body that is too large be refused before it has come.
+// headReceived lets the handler see a long body before it has come: its tenant may not
+// take it.
 func (s *Server) headReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if int64(h.ContentLength()) > s.cfg.MaxBody {
+	if h.ContentLength() > bodyAtHand {
 		return fasthttp.RequestConfig{MaxRequestBodySize: 1}
 	}
 	return fasthttp.RequestConfig{}
@@ -87,6 +89,13 @@ func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l}) 
 // Shutdown stops listening, lets requests in flight finish and closes idle
 // connections; it waits until ctx is done.
 func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+
+// End ends the apps that are at a request still: they are interrupted, and have a grace.
+func (s *Server) End() { s.end(runtime.ErrShutdown) }
+
+// Wait returns when no app is at a request any more, and each has its line in the access
+// log.
+func (s *Server) Wait() { s.apps.Wait() }
 
 // connectionLog takes fasthttp's own lines, about connections that went wrong.
 type connectionLog struct{ log *slog.Logger }

@@ -36,6 +36,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// mostBody is the longest body of a request that a fixture takes, in bytes.
+const mostBody = 64 << 10
+
 // app is what a tenant would do with a request, without a guest.
 type app func(run context.Context, req *runtime.Request, resp *response) error
 
@@ -45,6 +48,7 @@ type fixture struct {
 	t       *testing.T
 	app     app
 	timeout time.Duration
+	most    int64 // bytes of a response's body, 0: any number
 	address string
 	ended   sync.WaitGroup // requests that the app is at
 
@@ -77,7 +81,7 @@ func newFixture(t *testing.T, timeout time.Duration, a app) *fixture {
 	t.Helper()
 	f := &fixture{t: t, app: a, timeout: timeout}
 	f.Server = New(Config{
-		Log: slog.New(slog.DiscardHandler), Access: slog.New(slog.NewTextHandler(f, nil)), MaxBody: 64 << 10,
+		Log: slog.New(slog.DiscardHandler), Access: slog.New(slog.NewTextHandler(f, nil)),
 	})
 	f.http.Handler = f.handle
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -121,11 +125,11 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	a.request(ctx)
 	t, err := parseTarget(ctx)
 	if err != nil {
-		f.refuse(ctx, a, failure{fasthttp.StatusBadRequest, err.Error()})
+		f.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
 		return
 	}
 	e := environ(ctx, t, "", "tenant", a.id)
-	body, err := addBody(e, ctx, f.cfg.MaxBody)
+	body, err := addBody(e, ctx, mostBody)
 	if err != nil {
 		f.refuse(ctx, a, failureOf(err))
 		return
@@ -137,6 +141,7 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	run, cancel := context.WithTimeout(context.Background(), f.timeout)
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
+	resp.most = f.most
 	f.ended.Go(func() {
 		defer cancel()
 		resp.finish(f.app(run, req, resp))

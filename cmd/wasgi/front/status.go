@@ -2,14 +2,16 @@ package front
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"wasgi/abi"
+	"wasgi/quotas"
 	"wasgi/runtime"
 	"wasgi/tenants"
 )
@@ -34,36 +36,67 @@ func (u unreadable) Unwrap() error { return u.error }
 // statusGone is for the log alone: nobody is there to get it. nginx has it too.
 const statusGone = 499
 
-// failure is a status of the server's own and the reason that is logged and told.
+// failure is a status of the server's own and the reason that is logged.
 type failure struct {
 	status int
 	reason string
+	told   string        // of the reason to the client; "": all, but none of a 500's
+	limit  quotas.Limit  // that was met, "" for none
+	retry  time.Duration // when another try may be worth while, where it is a 503
 }
 
 // failureOf decides which status an error of the layers below becomes.
 func failureOf(err error) failure {
 	var notLoaded *tenants.NotLoadedError
-	var tooLarge errTooLarge
 	var bad unreadable
+	over := exceeded(err)
 	switch {
 	case errors.As(err, &bad):
-		return failure{unreadableStatus(bad), "the request cannot be read"}
-	case errors.As(err, &tooLarge):
-		return failure{fasthttp.StatusRequestEntityTooLarge, err.Error()}
+		return failure{status: unreadableStatus(bad), reason: "the request cannot be read"}
 	case errors.As(err, &notLoaded):
-		return failure{fasthttp.StatusServiceUnavailable, "the app cannot be loaded"}
-	case errors.Is(err, runtime.ErrBusy), errors.Is(err, runtime.ErrClosed):
-		return failure{fasthttp.StatusServiceUnavailable, err.Error()}
-	case errors.Is(err, runtime.ErrDeadline), errors.Is(err, abi.ErrorDeadline), errors.Is(err, context.DeadlineExceeded):
-		return failure{fasthttp.StatusGatewayTimeout, runtime.ErrDeadline.Error()}
-	case errors.Is(err, abi.ErrorLimit):
-		return failure{fasthttp.StatusRequestEntityTooLarge, errTooLarge{}.Error()}
+		f := failure{status: fasthttp.StatusServiceUnavailable, reason: "the app cannot be loaded"}
+		if over != nil {
+			f.limit, f.retry = over.Limit, over.RetryAfter
+		}
+		return f
+	case over != nil:
+		return overFailure(err, over)
+	case errors.Is(err, runtime.ErrClosed), errors.Is(err, runtime.ErrShutdown):
+		return failure{status: fasthttp.StatusServiceUnavailable, reason: err.Error()}
 	case errors.Is(err, runtime.ErrGone):
-		return failure{statusGone, err.Error()}
+		return failure{status: statusGone, reason: err.Error()}
 	case errors.Is(err, abi.ErrorBody):
-		return failure{fasthttp.StatusBadRequest, err.Error()}
+		return failure{status: fasthttp.StatusBadRequest, reason: err.Error()}
 	}
-	return failure{fasthttp.StatusInternalServerError, err.Error()}
+	return failure{status: fasthttp.StatusInternalServerError, reason: err.Error()}
+}
+
+// overFailure is the failure of a request that met a limit. How much of it the tenant
+// used is for the log; how long a body may be is for who sent it.
+func overFailure(err error, over *quotas.Exceeded) failure {
+	f := failure{status: limitStatus(over.Limit), reason: err.Error(), limit: over.Limit, retry: over.RetryAfter}
+	switch {
+	case over.Limit == quotas.LimitTimeout:
+		f.told = "the request's time is over"
+	case over.Limit != quotas.LimitRequestBody && f.status != fasthttp.StatusInternalServerError:
+		f.told = over.Limit.Error()
+	}
+	return f
+}
+
+// limitStatus is the table of the README: what the client may mend is a 4xx, what may be
+// better later a 503, what took too long to wait for a 504, and the rest the app's fault.
+func limitStatus(l quotas.Limit) int {
+	switch l {
+	case quotas.LimitRequestBody:
+		return fasthttp.StatusRequestEntityTooLarge
+	case quotas.LimitTimeout:
+		return fasthttp.StatusGatewayTimeout
+	case quotas.LimitCPU, quotas.LimitCPUShare, quotas.LimitQueue, quotas.LimitQueueTimeout,
+		quotas.LimitStartupCPU, quotas.LimitStartupTimeout:
+		return fasthttp.StatusServiceUnavailable
+	}
+	return fasthttp.StatusInternalServerError
 }
 
 func unreadableStatus(err error) int {
@@ -78,18 +111,22 @@ func unreadableStatus(err error) int {
 	return fasthttp.StatusBadRequest
 }
 
-// write makes ctx's response the failure's. The client is told what it can act on;
-// what went wrong inside an app is for the tenant's log.
-func (f failure) write(ctx *fasthttp.RequestCtx, id string) {
+// write makes ctx's response the failure's; hits are limits that the request met before.
+// The client is told what it can act on; what went wrong inside an app is for the
+// tenant's log.
+func (f failure) write(ctx *fasthttp.RequestCtx, id string, hits ...quotas.Limit) {
 	ctx.Response.Reset()
 	ctx.SetStatusCode(f.status)
 	ctx.SetContentType("text/plain; charset=utf-8")
 	text := fasthttp.StatusMessage(f.status)
-	if f.status != fasthttp.StatusInternalServerError && f.reason != "" {
-		text += ": " + f.reason
+	if told := f.tell(); told != "" {
+		text += ": " + told
+	}
+	if names := limitNames(append([]quotas.Limit{f.limit}, hits...)); names != "" {
+		ctx.Response.Header.Set(limitHeader, names)
 	}
 	if f.status == fasthttp.StatusServiceUnavailable {
-		ctx.Response.Header.Set("Retry-After", "1")
+		ctx.Response.Header.Set("Retry-After", retryAfter(f.retry))
 	}
 	if f.status == fasthttp.StatusBadRequest || f.status == fasthttp.StatusRequestEntityTooLarge {
 		ctx.SetConnectionClose()
@@ -98,6 +135,19 @@ func (f failure) write(ctx *fasthttp.RequestCtx, id string) {
 		text += fmt.Sprintf("\nRequest %s", id)
 	}
 	ctx.SetBodyString(text + "\n")
+}
+
+// tell returns what the client is told of the reason.
+func (f failure) tell() string {
+	if f.told == "" && f.status != fasthttp.StatusInternalServerError {
+		return f.reason
+	}
+	return f.told
+}
+
+// retryAfter writes d in whole seconds, at least one.
+func retryAfter(d time.Duration) string {
+	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
 }
 
 func sprintf(format string, args []any) string { return fmt.Sprintf(format, args...) }

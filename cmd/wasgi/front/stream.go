@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"wasgi/quotas"
 	"wasgi/runtime"
 )
 
@@ -18,6 +19,7 @@ const streamAhead = 64 << 10
 type stream struct {
 	conn   net.Conn
 	closed func(sent int64, err error) error // called once, by Close, which returns its error
+	wait   func(block func())                // around what may take the writer long; nil: nothing is
 	stop   func() bool                       // ends the watch on the deadline
 	begun  chan struct{}                     // closed when the connection turns to the stream
 	turn   sync.Once
@@ -31,8 +33,11 @@ type stream struct {
 	gone  bool  // the reader is
 }
 
-func newStream(run context.Context, conn net.Conn, closed func(int64, error) error) *stream {
-	s := &stream{conn: conn, closed: closed, begun: make(chan struct{})}
+func newStream(run context.Context, conn net.Conn, wait func(func()), closed func(int64, error) error) *stream {
+	s := &stream{conn: conn, closed: closed, wait: wait, begun: make(chan struct{})}
+	if wait == nil {
+		s.wait = func(block func()) { block() }
+	}
 	s.moved.L = &s.mu
 	s.stop = context.AfterFunc(run, func() {
 		time.AfterFunc(graceTimeout, func() { s.finish(runtime.Ended(run)) })
@@ -45,24 +50,41 @@ func newStream(run context.Context, conn net.Conn, closed func(int64, error) err
 
 // write appends a copy of block, piece by piece as there is room for it.
 func (s *stream) write(block []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for len(block) > 0 {
-		for len(s.ahead) >= streamAhead && !s.gone && !s.ended {
-			s.moved.Wait()
+		n, err := s.add(block)
+		if err != nil {
+			return err
 		}
-		switch {
-		case s.gone:
-			return runtime.ErrGone
-		case s.ended:
-			return runtime.ErrDeadline
+		if block = block[n:]; n == 0 {
+			s.wait(s.room)
 		}
-		n := min(len(block), streamAhead-len(s.ahead))
-		s.ahead = append(s.ahead, block[:n]...)
-		block = block[n:]
-		s.moved.Broadcast()
 	}
 	return nil
+}
+
+// add appends what there is room for.
+func (s *stream) add(block []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.gone:
+		return 0, runtime.ErrGone
+	case s.ended:
+		return 0, quotas.LimitTimeout
+	}
+	n := min(len(block), streamAhead-len(s.ahead))
+	s.ahead = append(s.ahead, block[:n]...)
+	s.moved.Broadcast()
+	return n, nil
+}
+
+// room waits until there is some, or nobody reads any more.
+func (s *stream) room() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.ahead) >= streamAhead && !s.gone && !s.ended {
+		s.moved.Wait()
+	}
 }
 
 // finish ends the body; err tells why, if it is not whole.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"wasgi/quotas"
 	"wasgi/runtime"
 )
 
@@ -85,10 +86,10 @@ func TestAnAppThatComesBackTooLate(t *testing.T) {
 		}
 		defer close(done)
 		<-late
-		if err := begin(resp, "200 Late", "X-Late", "1"); !errors.Is(err, runtime.ErrDeadline) {
+		if err := begin(resp, "200 Late", "X-Late", "1"); !errors.Is(err, quotas.LimitTimeout) {
 			t.Errorf("Start: %v", err)
 		}
-		if err := resp.Write([]byte("late"), true); !errors.Is(err, runtime.ErrDeadline) {
+		if err := resp.Write([]byte("late"), true); !errors.Is(err, quotas.LimitTimeout) {
 			t.Errorf("Write: %v", err)
 		}
 		if _, err := req.Body.Read(make([]byte, 10)); !errors.Is(err, runtime.ErrGone) {
@@ -130,10 +131,10 @@ func TestAStreamEndsAtTheDeadline(t *testing.T) {
 	if !strings.HasPrefix(text, "tick") || err == nil || !c.ended() {
 		t.Errorf("got %.20q, %v", text, err)
 	}
-	if err := <-got; !errors.Is(err, runtime.ErrDeadline) && !errors.Is(err, runtime.ErrGone) {
+	if err := <-got; !errors.Is(err, quotas.LimitTimeout) && !errors.Is(err, runtime.ErrGone) {
 		t.Errorf("the app got %v", err)
 	}
-	eventually(t, "the reason is logged", func() bool { return strings.Contains(f.logged(), "the request's time is over") })
+	eventually(t, "the reason is logged", func() bool { return strings.Contains(f.logged(), "over the limit timeout") })
 }
 
 func TestStreamWaitsForItsReader(t *testing.T) {
@@ -141,7 +142,7 @@ func TestStreamWaitsForItsReader(t *testing.T) {
 	defer here.Close()
 	defer there.Close()
 	closed := make(chan int64, 1)
-	s := newStream(context.Background(), here, func(sent int64, err error) error { closed <- sent; return err })
+	s := newStream(context.Background(), here, nil, func(sent int64, err error) error { closed <- sent; return err })
 	if err := s.write(make([]byte, streamAhead)); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"syscall"
@@ -9,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"wasgi/quotas"
 	"wasgi/runtime"
 )
 
@@ -16,11 +18,12 @@ import (
 const look = time.Second
 
 // term is the context of a request in flight. It is done at the request's deadline, with
-// context.DeadlineExceeded as its cause, or soon after its client has gone, with
-// runtime.ErrGone. One timer serves for both.
+// a *quotas.Exceeded of quotas.LimitTimeout as its cause, or soon after its client has gone, with
+// runtime.ErrGone, or when base is. One timer serves for the first two.
 type term struct {
 	context.Context
 	cancel context.CancelCauseFunc
+	most   time.Duration
 	end    time.Time
 	conn   net.Conn
 
@@ -28,9 +31,9 @@ type term struct {
 	timer *time.Timer
 }
 
-func newTerm(timeout time.Duration, conn net.Conn) *term {
-	t := &term{end: time.Now().Add(timeout), conn: conn}
-	t.Context, t.cancel = context.WithCancelCause(context.Background())
+func newTerm(base context.Context, timeout time.Duration, conn net.Conn) *term {
+	t := &term{most: timeout, end: time.Now().Add(timeout), conn: conn}
+	t.Context, t.cancel = context.WithCancelCause(base)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timer = time.AfterFunc(min(timeout, look), t.look)
@@ -54,7 +57,7 @@ func (t *term) look() {
 	left := time.Until(t.end)
 	switch {
 	case left <= 0:
-		t.cancel(context.DeadlineExceeded)
+		t.cancel(&quotas.Exceeded{Limit: quotas.LimitTimeout, Detail: fmt.Sprintf("took longer than %v", t.most)})
 	case hasGone(t.conn):
 		t.cancel(runtime.ErrGone)
 	default:

@@ -6,6 +6,7 @@ need, a socket to wake the loop by, is left out: there are none.
 
 import errno
 
+from wasgi import _INTERRUPTS
 from wasgi._sandbox import NO_PROCESSES, NO_SOCKETS
 
 
@@ -19,6 +20,20 @@ def _adapt_base(module):
     module.BaseEventLoop.create_server = _create_server
     module.BaseEventLoop.subprocess_exec = _subprocess_exec
     module.BaseEventLoop.subprocess_shell = _subprocess_shell
+    _end_when_interrupted(module.BaseEventLoop)
+
+
+def _end_when_interrupted(loop):
+    """Let out what interrupts a callback, as the loop does with KeyboardInterrupt."""
+    log = loop.call_exception_handler
+
+    def call_exception_handler(self, context):
+        if "handle" in context and isinstance(context.get("exception"), _INTERRUPTS):
+            raise context["exception"]
+        log(self, context)
+
+    call_exception_handler.__doc__ = log.__doc__
+    loop.call_exception_handler = call_exception_handler
 
 
 async def _shutdown_default_executor(self, timeout=None):

@@ -2,6 +2,8 @@
 
 import sys
 
+from wasgi import _INTERRUPTS
+
 
 def adapt(module):
     """Change concurrent.futures.thread or concurrent.futures.process."""
@@ -36,6 +38,8 @@ def fulfil(future, fn, args, kwargs):
         result = run_apart(lambda: fn(*args, **kwargs))
     except BaseException as e:
         future.set_exception(e)
+        if isinstance(e, _INTERRUPTS):
+            raise  # it is meant for whoever runs, not for whoever asks
     else:
         future.set_result(result)
 

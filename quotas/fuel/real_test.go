@@ -1,0 +1,52 @@
+package fuel
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"wasgi/pyruntime"
+)
+
+// python returns CPython's module, from the file that WASGI_PYTHON_WASM names or from
+// the checkout's artefact.
+func python(t testing.TB) []byte {
+	t.Helper()
+	if file := os.Getenv("WASGI_PYTHON_WASM"); file != "" {
+		wasm, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wasm
+	}
+	artefact, err := pyruntime.Open("")
+	if err != nil {
+		t.Skip(err)
+	}
+	wasm, err := artefact.Wasm()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wasm
+}
+
+// CPython is taken, passes, and does not grow by more than a tenth.
+func TestPython(t *testing.T) {
+	wasm := python(t)
+	for _, o := range []Options{{}, {Stack: true}} {
+		begin := time.Now()
+		out, err := Instrument(wasm, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := time.Since(begin)
+		if err := Check(out, o); err != nil {
+			t.Error(err)
+		}
+		t.Logf("stack=%v: %d bytes of %d, instrumented in %v, checked in %v", o.Stack, len(out), len(wasm), made, time.Since(begin)-made)
+		if len(out) > len(wasm)*11/10 {
+			t.Errorf("stack=%v: %d bytes become %d", o.Stack, len(wasm), len(out))
+		}
+		validate(t, out)
+	}
+}

@@ -1,0 +1,15 @@
+(module
+  (memory (export "memory") 40 60)
+  (data $passive "0123456789abcdef")
+  (data (i32.const 8) "active")
+  (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "fill") (param i32 i32 i32) (memory.fill (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "init") (param i32 i32 i32) (memory.init $passive (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "drop") (data.drop $passive))
+  (func (export "again") (param i32 i32 i32) (memory.init 1 (local.get 0) (local.get 1) (local.get 2)))
+  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+  (func (export "pattern") (param $n i32)
+    (loop $again
+      (local.set $n (i32.sub (local.get $n) (i32.const 4)))
+      (i32.store (local.get $n) (i32.mul (local.get $n) (i32.const 2654435761)))
+      (br_if $again (local.get $n)))))

@@ -1,0 +1,298 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	goruntime "runtime"
+	"time"
+
+	"wasgi/abi"
+	"wasgi/quotas"
+)
+
+// What a meter goes by.
+const (
+	slice      = 100 * time.Microsecond // of CPU between two ticks
+	leastFuel  = 1 << 10                // of a slice
+	mostFuel   = 1 << 22
+	firstFuel  = 1 << 15
+	graceCPU   = 4 * time.Millisecond // after the interrupt, for finally blocks and the like
+	graceWall  = time.Second
+	workSlice  = 64 << 10 // bytes that a host function moves, at most, between two ticks
+	firstStack = 256 * quotas.KiB
+	graceStack = 256 * quotas.KiB
+)
+
+// allowance is what one call of a guest, or a few, may use, and what it is called where
+// it is over. A zero limit is none.
+type allowance struct {
+	cpu       time.Duration
+	cpuLimit  quotas.Limit
+	timeout   time.Duration // only told: it is the context's deadline that counts
+	timeLimit quotas.Limit
+	throttled bool // the tenant's share of the processor holds
+}
+
+// meter is the live account of one guest: what it uses, and what it may. A guest meets
+// it at every tick, a call of the host that the image makes when a slice of fuel is
+// used up, wherever it is. There Go's scheduler and garbage collector get their turn,
+// the tenant is charged, and limits are seen: over one, the guest is first interrupted
+// by an exception, and ended a grace later. One goroutine uses a meter: the one that
+// runs the guest, locked to its thread meanwhile.
+type meter struct {
+	account *quotas.Account
+	turn    *quotas.Turn
+	memory  *quotas.Memory
+	budget  *quotas.Budget
+	most    quotas.Bytes // of native stack
+	fuel    counter
+	stack   counter
+	alarm   func(kind abi.InterruptKind, limit, detail string) bool // tells the guest
+	cut     func()                                                  // ends what the guest waits for
+	rest    func(quotas.Limit) int64                                // what is left of limits that are not the meter's
+
+	// Of the guest.
+	slice   int64         // fuel between ticks, as it was last reckoned
+	granted quotas.Bytes  // native stack
+	total   time.Duration // CPU time, in all its calls
+
+	// Of the call in flight.
+	ctx         context.Context
+	may         allowance
+	usage       quotas.Usage
+	running     bool
+	mark        time.Duration   // the thread's clock when it was last read
+	set         int64           // what the fuel counter was set to
+	moved       int64           // bytes that host functions have moved since the last tick
+	refused     int             // the memory's, as last seen
+	hits        *[]quotas.Limit // that the call has met
+	watched     []watched
+	parked      bool  // the tenant's share was used up
+	interrupted error // why the guest was interrupted, nil if it was not
+	since       time.Time
+	sinceCPU    time.Duration
+}
+
+// ended is the panic with which a host function ends its guest: wazero returns it from
+// the call.
+type ended struct{ why error }
+
+func (e *ended) Error() string { return e.why.Error() }
+func (e *ended) Unwrap() error { return e.why }
+
+// begin opens the account of a call. What an earlier one used stays, where continued.
+func (m *meter) begin(ctx context.Context, may allowance, used quotas.Usage, hits *[]quotas.Limit) {
+	m.ctx, m.may, m.usage, m.hits = ctx, may, used, hits
+	m.refused, m.parked, m.interrupted, m.moved = m.memory.Refused(), false, nil, 0
+	for n := range m.watched {
+		m.watched[n].seen = m.watched[n].refused()
+	}
+}
+
+// enter waits until the guest may run. An error is the context's, and nothing runs.
+func (m *meter) enter() error {
+	start := time.Now()
+	if err := m.turn.Begin(m.ctx); err != nil {
+		return m.endOf()
+	}
+	m.usage.Wait += time.Since(start)
+	goruntime.LockOSThread()
+	m.running = true
+	m.mark = quotas.ThreadCPU()
+	m.refuel()
+	return nil
+}
+
+// leave closes what enter opened and counts what was used since the last tick.
+func (m *meter) leave() {
+	used := m.charge()
+	m.turn.End(used)
+	m.running = false
+	goruntime.UnlockOSThread()
+	m.usage.Memory = max(m.usage.Memory, m.memory.Committed()+m.granted)
+}
+
+// charge counts the CPU time and the fuel since it was last called.
+func (m *meter) charge() time.Duration {
+	now := quotas.ThreadCPU()
+	used := now - m.mark
+	m.mark = now
+	left := m.fuel.get()
+	fuel := m.set - left
+	m.set = left
+	m.total += used
+	m.usage.CPU += used
+	m.usage.Fuel += fuel
+	m.account.Spend(quotas.Usage{CPU: used, Fuel: fuel})
+	m.reckon(fuel, used)
+	return used
+}
+
+// reckon brings the fuel of a slice nearer to what the guest burns in one.
+func (m *meter) reckon(fuel int64, used time.Duration) {
+	if fuel < leastFuel || used < slice/8 {
+		return
+	}
+	next := int64(float64(fuel) * float64(slice) / float64(used))
+	m.slice = min(max((m.slice+next)/2, leastFuel), mostFuel)
+}
+
+// refuel sets the counter for the next slice.
+func (m *meter) refuel() {
+	m.set = m.slice
+	m.fuel.set(m.slice)
+}
+
+// tick is where a running guest meets the host. It does not return to a guest that is to
+// end.
+func (m *meter) tick() {
+	m.usage.Ticks++
+	m.moved = 0
+	used := m.charge()
+	m.judge()
+	m.share(used)
+	m.refuel()
+}
+
+// work counts n bytes that a host function moves for the guest, and ticks between them.
+func (m *meter) work(n int) {
+	if m.moved += int64(n); m.running && m.moved >= workSlice {
+		m.tick()
+	}
+}
+
+// judge interrupts a guest that is over a limit, and ends one that was interrupted a
+// grace ago.
+func (m *meter) judge() {
+	if m.interrupted == nil {
+		if over := m.over(); over != nil {
+			m.interrupt(over)
+		}
+		return
+	}
+	if m.usage.CPU-m.sinceCPU > graceCPU || time.Since(m.since) > graceWall {
+		panic(&ended{m.interrupted})
+	}
+}
+
+// over returns which limit the call has gone over, or why else it is to end; else nil.
+func (m *meter) over() error {
+	if m.may.cpu > 0 && m.usage.CPU > m.may.cpu {
+		return &quotas.Exceeded{Limit: m.may.cpuLimit, Detail: fmt.Sprintf("used %v of CPU time, may use %v",
+			m.usage.CPU.Round(time.Millisecond), m.may.cpu)}
+	}
+	if m.ctx.Err() != nil {
+		return m.endOf()
+	}
+	return nil
+}
+
+// endOf returns why the context of the call is done.
+func (m *meter) endOf() error {
+	why := Ended(m.ctx)
+	switch {
+	case why != quotas.LimitTimeout && !errors.Is(why, quotas.LimitTimeout):
+		return why
+	case m.parked:
+		return &quotas.Exceeded{Limit: quotas.LimitCPUShare, Detail: "the app has used up its share of the processor", RetryAfter: m.owed()}
+	}
+	return &quotas.Exceeded{Limit: m.may.timeLimit, Detail: fmt.Sprintf("took longer than %v", m.may.timeout)}
+}
+
+// owed is how long the tenant's debt takes to be worked off.
+func (m *meter) owed() time.Duration { return m.account.Bucket.Take(0) }
+
+// interrupt makes the guest raise an exception where it is.
+func (m *meter) interrupt(why error) {
+	m.interrupted, m.since, m.sinceCPU = why, time.Now(), m.usage.CPU
+	m.cut()
+	var over *quotas.Exceeded
+	switch {
+	case errors.As(why, &over):
+		m.hit(over.Limit)
+		m.alarm(abi.InterruptLimit, string(over.Limit), over.Detail)
+	case errors.Is(why, ErrGone):
+		m.alarm(abi.InterruptGone, "", "")
+	default:
+		m.alarm(abi.InterruptShutdown, "", "")
+	}
+}
+
+// share takes the slice from the tenant's share of the processor, and waits where others
+// are to run first or the share is used up. A guest that is about to end waits for
+// neither.
+func (m *meter) share(used time.Duration) {
+	debt := m.account.Bucket.Take(used)
+	if m.interrupted != nil {
+		return
+	}
+	start := time.Now()
+	switch {
+	case debt > 0 && m.may.throttled:
+		m.park(used, debt)
+	case !m.turn.Spent(used):
+		return
+	}
+	m.usage.Wait += time.Since(start)
+}
+
+// park waits for the tenant's share of the processor, no longer than the call's time.
+func (m *meter) park(used, debt time.Duration) {
+	const least = 2 * time.Millisecond // or it would be back in no time
+	if !m.parked {
+		m.parked = true
+		m.hit(quotas.LimitCPUShare)
+	}
+	m.turn.End(used)
+	t := time.NewTimer(max(debt, least))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-m.ctx.Done():
+	}
+	m.turn.Begin(context.Background()) // no error: it waits as long as it takes
+}
+
+// wait calls block, which waits for something outside, while others run.
+func (m *meter) wait(block func()) {
+	if !m.running {
+		block()
+		return
+	}
+	used := m.charge()
+	m.account.Bucket.Take(used)
+	m.turn.End(used)
+	block()
+	m.turn.Begin(context.Background())
+	if m.interrupted == nil && m.ctx.Err() != nil {
+		m.judge()
+	}
+}
+
+// cpuTotal returns what the guest has used in all its calls, up to now.
+func (m *meter) cpuTotal() time.Duration {
+	if !m.running {
+		return m.total
+	}
+	return m.total + quotas.ThreadCPU() - m.mark
+}
+
+// grow gives the guest more native stack, up to its limit: then it is interrupted, and
+// ended where it needs more than a little.
+func (m *meter) grow() {
+	left := quotas.Bytes(m.stack.get())
+	step := max(m.granted, -left, firstStack)
+	if m.granted+step <= m.most && m.budget.Take(step) {
+		m.granted += step
+		m.stack.set(int64(left + step))
+		return
+	}
+	over := &quotas.Exceeded{Limit: quotas.LimitStack, Detail: fmt.Sprintf("calls within calls took more than %v", m.most)}
+	if m.interrupted != nil || -left > graceStack {
+		m.hit(quotas.LimitStack)
+		panic(&ended{over})
+	}
+	m.interrupt(over)
+	m.stack.set(int64(left + graceStack))
+}
