@@ -12,8 +12,13 @@ func BenchmarkQuotas(b *testing.B) {
 		name    string
 		measure func(*testing.B, *report)
 	}{
+		{"overhead", measureOverhead},
 		{"overrun", measureOverrun},
 		{"victim", measureVictim},
+		{"collector", measureCollector},
+		{"accounting", measureAccounting},
+		{"determinism", measureDeterminism},
+		{"balloons", measureBalloons},
 	} {
 		b.Run(part.name, func(b *testing.B) { part.measure(b, r) })
 	}

@@ -23,7 +23,7 @@ const budget = 100 * time.Millisecond
 // compares the processor time that the access log has of each with the limit.
 func measureOverrun(b *testing.B, r *report) {
 	dir := b.TempDir()
-	tenants := stageHogs(b, dir, 2*goruntime.GOMAXPROCS(0), "instances = 1\ncpu_share = 64\ncpu_burst = \"1h\"\ncpu = \"100ms\"\n")
+	tenants := stageHogs(b, dir, 2*goruntime.NumCPU(), "instances = 1\ncpu_share = 64\ncpu_burst = \"1h\"\ncpu = \"100ms\"\n")
 	stageNeighbour(b, dir)
 	server := testkit.Start(b, testkit.Options{Dir: dir})
 	v := newVisitor(b, server)

@@ -22,7 +22,7 @@ func measureVictim(b *testing.B, r *report) {
 		b.Run(kind.name, func(b *testing.B) {
 			dir := b.TempDir()
 			testkit.Stage(b, dir, testkit.App{Name: "hello"})
-			tenants := stageHogs(b, dir, 2*goruntime.GOMAXPROCS(0), kind.limits)
+			tenants := stageHogs(b, dir, 2*goruntime.NumCPU(), kind.limits)
 			server := testkit.Start(b, testkit.Options{Dir: dir, Args: []string{"--access-log=false"}})
 			alone := visit(b, server)
 			stop := keepHogs(server, tenants)
@@ -41,7 +41,7 @@ func keepHogs(server *testkit.Server, tenants []string) (stop func()) {
 	end := make(chan struct{})
 	var group sync.WaitGroup
 	for i, tenant := range tenants {
-		path := []string{"/loops/forever", "/native/total", "/native/regex", "/swallow/base-exception"}[i%4]
+		path := steady(i)
 		group.Go(func() {
 			for c := newCaller(server.Address(), tenant, path); ; time.Sleep(time.Millisecond) {
 				_, _ = c.call() // how hogs end is measured elsewhere
@@ -120,7 +120,7 @@ func pace(address string, rate int, length time.Duration) (times sample, failed 
 // the server when nothing else runs, or what it answers alone if that is less, is fair.
 func reportVictim(b *testing.B, r *report, alone, beside visits, tenants int) {
 	b.Helper()
-	part := (float64(goruntime.GOMAXPROCS(0)) - beside.client) / float64(tenants)
+	part := (float64(goruntime.NumCPU()) - beside.client) / float64(tenants)
 	fair := min(alone.rate, part/alone.cost.Seconds())
 	r.tell(b, "hello p99 alone", milliseconds(alone.times.at(0.99)), "ms")
 	r.most(b, "hello p99", milliseconds(beside.times.at(0.99)), "ms", 2*milliseconds(alone.times.at(0.99))+2)
