@@ -15,6 +15,7 @@ import (
 // next request to its tenant is answered well; and a neighbour's interpreter goes on all
 // the while, from answer to answer.
 func TestHogs(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for _, family := range families() {
 		stagePen(t, dir, family, limitsOf(family))
@@ -74,7 +75,8 @@ func bornBad() map[string]struct {
 // TestHogsAtTheStart serves apps that never come to be: each is told of, and once it is
 // mended it answers.
 func TestHogsAtTheStart(t *testing.T) {
-	const manifest = "[app]\nentry = \"app:application\"\nhosts = [\"%.localhost\"]\n[limits]\nmemory = \"64MiB\"\nstartup_cpu = \"2s\"\nstartup_timeout = \"3s\"\n"
+	t.Parallel()
+	const manifest = "[app]\nentry = \"app:application\"\nhosts = [\"%.localhost\"]\n[limits]\nmemory = \"64MiB\"\nstartup_cpu = \"1s\"\nstartup_timeout = \"6s\"\n"
 	dir := t.TempDir()
 	for name, bad := range bornBad() {
 		testkit.Write(t, filepath.Join(dir, name), testkit.Files{"app.py": bad.code + neighbourApp, "wasgi.toml": strings.ReplaceAll(manifest, "%", name)})

@@ -86,21 +86,23 @@ func zoo() []hog {
 		hogs("tricks", append(overCPU(), overMemory()...), "recursion-limit"),
 		hogs("tricks", append(overCPU(), raises()...), "at-exit"),
 		hogs("memory", overMemory(), `block blocks list-growth list-of comprehension string string-join dictionary
-			objects frames pad big-number database bomb pattern response keep`),
+			objects frames pad big-number database bomb response keep`),
 		hogs("full", overCPU(), "caught caught-full breathe"),
 		hogs("logs", overCPU(), "lines long-lines no-lines empty-lines standard-error descriptors records"),
 		hogs("logs", append(raises(), append(overCPU(), overMemory()...)...), "tracebacks groups"),
-		hogs("files", overTmp(), "tmp tmp-many hole sorting"),
+		hogs("files", overTmp(), "tmp hole sorting"),
+		hogs("files", append(overTmp(), overCPU()...), "tmp-many"),
 		hogs("files", overCPU(), "tmp-caught churn"),
 		hogs("files", raises(), "opened folders"),
-		hogs("files", overData(), "truncated holes database data data-many"),
+		hogs("files", overData(), "truncated holes database data"),
+		hogs("files", append(overData(), overCPU()...), "data-many"),
 		hogs("files", overCPU(), "data-caught"),
 		hogs("host", overCPU(), `entropy much-entropy stat stat-missing listing walking reading reading-much clock
 			cpu-clock limits keys scrypt writing`),
 		hogs("host", overMemory(), "too-much-entropy"),
-		hogs("sleeps", overTimeout(), `long longest short tenths swallowing swallowing-short selecting lock
+		hogs("sleeps", overTimeout(), `long longest short tenths swallowing swallowing-short selecting
 			event event-loop database`),
-		hogs("sleeps", raises(), "queued"),
+		hogs("sleeps", append(raises(), overTimeout()...), "queued lock"),
 		hogs("sleeps", append(overTimeout(), after(quotas.LimitTimeout)...), "body closing"),
 	)
 }
@@ -124,9 +126,9 @@ func limitsOf(family string) string {
 	case "memory":
 		return limits + "cpu = \"20s\"\nmemory = \"64MiB\"\n"
 	case "recursion":
-		return limits + "cpu = \"5s\"\n"
+		return limits + "cpu = \"2s\"\n"
 	case "files":
-		return limits + "cpu = \"1s\"\ntmp = \"1MiB\"\ndata = \"1MiB\"\n"
+		return limits + "cpu = \"300ms\"\ntmp = \"1MiB\"\ndata = \"1MiB\"\n"
 	case "sleeps":
 		return limits + "cpu = \"10s\"\ntimeout = \"500ms\"\n"
 	}

@@ -1,7 +1,6 @@
 """Balloons."""
 
 import itertools
-import re
 import sqlite3
 import sys
 import zlib
@@ -77,18 +76,17 @@ def big_number():
 
 
 def database():
-    sqlite3.connect(":memory:").execute("select length(group_concat(zeroblob(1000000), '')) from "
-        "(with recursive n(x) as (select 1 union all select x + 1 from n) select x from n)").fetchone()
+    db = sqlite3.connect(":memory:")
+    db.execute("create table t (a)")
+    while True:
+        db.execute("insert into t values (zeroblob(100000))")
 
 
 def bomb():
-    packed = zlib.compressobj(9)
-    data = b"".join(packed.compress(bytes(1 << 20)) for _ in range(1000)) + packed.flush()
-    zlib.decompress(data)
-
-
-def pattern():
-    re.compile("(?:(?:(?:(?:a{1,100}){1,100}){1,100}b?){1,100}c?){1,100}" * 10_000)
+    packed = zlib.compress(bytes(16 << 20), 1)
+    data = b""
+    while True:
+        data += zlib.decompress(packed)
 
 
 def response():

@@ -7,7 +7,7 @@ import json
 import pickle
 import sys
 
-DEPTH = 100_000
+DEPTH = 50_000
 
 
 def nested(depth=DEPTH):

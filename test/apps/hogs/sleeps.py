@@ -47,17 +47,6 @@ def selecting():
     select.select([], [], [], 1e6)
 
 
-def lock():
-    lock = threading.Lock()
-    lock.acquire()
-    lock.acquire()
-
-
-def queued():
-    """Is told at once that nobody will ever put something there."""
-    queue.Queue().get()
-
-
 def event():
     threading.Event().wait(1e6)
 
@@ -83,3 +72,15 @@ def closing():
         yield b"all of it"
     finally:
         time.sleep(1e9)
+
+
+def lock():
+    """Is told at once that nobody will ever release it."""
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+
+
+def queued():
+    """Is told at once that nobody will ever put something there."""
+    queue.Queue().get()
