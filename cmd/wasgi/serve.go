@@ -109,6 +109,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	collectLess()
+	turnsShort()
 	goruntime.GOMAXPROCS(max(policy.CPUs, 1) + spareProcessors)
 	host, free, err := e.host(ctx, folder, policy, log)
 	if err != nil {

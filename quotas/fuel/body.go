@@ -185,6 +185,7 @@ func outlineOf(code []byte, base int) (outline, error) {
 type walker struct {
 	out  outline
 	flow flow
+	size size  // that the instruction before leaves
 	open []int // loops around this place, -1 for other blocks
 }
 
@@ -201,9 +202,7 @@ func (w *walker) step(s *scanner) {
 	case opRefFunc:
 		w.out.refs = append(w.out.refs, s.arg)
 	case opMemoryCopy, opMemoryFill, opMemoryInit, opMemoryGrow:
-		if b := bulkOf(&s.instr); !slices.Contains(w.out.bulk, b) {
-			w.out.bulk = append(w.out.bulk, b)
-		}
+		w.bulk(bulkOf(&s.instr))
 	case opTableInit, opTableCopy, opTableGrow, opTableFill:
 		s.fail(s.at, "not supported: %v", s.op)
 	case opGlobalGet, opGlobalSet:
@@ -221,7 +220,29 @@ func (w *walker) step(s *scanner) {
 		}
 	}
 	w.flow.step(s)
+	w.size = s.size()
 }
+
+func (w *walker) bulk(k bulk) {
+	if k.inPlace() && w.size.isSmall() {
+		return
+	}
+	if !slices.Contains(w.out.bulk, k) {
+		w.out.bulk = append(w.out.bulk, k)
+	}
+}
+
+// size is the number that an instruction leaves on the stack, where it is a constant.
+type size struct {
+	known bool
+	value uint32
+}
+
+func (s *scanner) size() size {
+	return size{known: s.op == opI32Const, value: uint32(s.value)}
+}
+
+func (s size) isSmall() bool { return s.known && s.value <= small }
 
 // loop returns the innermost loop around this place, -1 if there is none.
 func (w *walker) loop() int {

@@ -24,6 +24,10 @@ func (k bulk) signature() signature {
 	return signature{params: []byte{typeI32, typeI32, typeI32}}
 }
 
+// inPlace tells of an instruction whose small uses stay where they are. That is sound
+// without a charge: their work is bounded, as that of any other instruction.
+func (k bulk) inPlace() bool { return k.op == opMemoryCopy || k.op == opMemoryFill }
+
 func (k bulk) name() string {
 	if k.op == opMemoryInit {
 		return fmt.Sprintf("wasgi.%v.%d", k.op, k.segment)
@@ -47,7 +51,7 @@ func (k bulk) body(l *layout, length int) body {
 		c.op(opEnd)
 		return body{locals: []byte{1, 1, typeI32}, code: c.b}
 	}
-	c.small(k)
+	c.atOnce(k)
 	c.bounds(k, length)
 	if k.op == opMemoryCopy {
 		c.locals(localFrom, localTo)
@@ -74,19 +78,40 @@ func (c *code) bulk(k bulk) {
 	}
 }
 
-// small does at once what is no more than a chunk.
-func (c *code) small(k bulk) {
-	c.locals(localSize)
-	c.i32(chunk)
-	c.op(opI32LeU)
-	c.block(opIf)
+// smallInPlace does what is small in place and calls f for more. The cost of what is
+// small is taken without a look at what is left. local is one to put the size in, and
+// typ the type of three i32 and no results.
+func (c *code) smallInPlace(k bulk, f, local, typ uint32) {
+	c.index(opLocalTee, local)
+	c.locals(local)
+	c.i32(small)
+	c.op(opI32LeU, opIf)
+	c.b = appendSigned(c.b, int64(typ))
+	c.take(local)
+	c.bulk(k)
+	c.op(opElse)
+	c.index(opCall, f)
+	c.op(opEnd)
+}
+
+// take charges for the size in a local.
+func (c *code) take(local uint32) {
 	c.index(opGlobalGet, c.fuel)
-	c.locals(localSize)
+	c.locals(local)
 	c.i32(bulkShift)
 	c.op(opI32ShrU, opI64ExtendU)
 	c.i64(bulkCost)
 	c.op(opI64Add, opI64Sub)
 	c.index(opGlobalSet, c.fuel)
+}
+
+// atOnce does what is no more than a chunk.
+func (c *code) atOnce(k bulk) {
+	c.locals(localSize)
+	c.i32(chunk)
+	c.op(opI32LeU)
+	c.block(opIf)
+	c.take(localSize)
 	c.callIfNegative(c.tick, c.fuel)
 	c.locals(localTo, localFrom, localSize)
 	c.bulk(k)

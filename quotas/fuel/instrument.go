@@ -26,7 +26,7 @@ import (
 
 // Version is raised with every change of what Instrument makes of a module, so that what
 // is kept of an earlier one is not used.
-const Version = 1
+const Version = 2
 
 // What the host and an instrumented module know each other by.
 const (
@@ -102,8 +102,16 @@ func instrument(wasm []byte, o Options) ([]byte, error) {
 		return nil, err
 	}
 	l := m.layout(all, o)
+	bulkType := uint32(0)
+	if len(l.kinds) > 0 {
+		bulkType = m.typeOf(bulk{op: opMemoryCopy}.signature())
+	}
 	for i := range m.bodies {
-		if m.bodies[i].code, err = l.rewrite(&m.bodies[i], all[i].loops, chosen.fuel[i], chosen.stack[i]); err != nil {
+		err := l.rewrite(rewriting{
+			body: &m.bodies[i], loops: all[i].loops, fuel: chosen.fuel[i], stack: chosen.stack[i],
+			params: len(m.types[m.functions[i]].params), bulkType: bulkType,
+		})
+		if err != nil {
 			return nil, fmt.Errorf("function %d: %w", int(l.imports)+i, err)
 		}
 	}

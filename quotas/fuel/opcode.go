@@ -34,8 +34,8 @@ const (
 	opI32LtU       op = 0x49
 	opI32GtU       op = 0x4b
 	opI32LeU       op = 0x4d
-	opI64LtS       op = 0x53
 	opI64GtU       op = 0x56
+	opI64GeS       op = 0x59
 	opI32Add       op = 0x6a
 	opI32Sub       op = 0x6b
 	opI32Or        op = 0x72

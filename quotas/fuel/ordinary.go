@@ -79,6 +79,12 @@ type ordinary struct {
 	sites      int    // passed
 }
 
+// What smallInPlace writes is so long, and so far in is the instruction itself.
+const (
+	smallLength = 18
+	smallOp     = 14
+)
+
 // paid is what a sequence before a call takes.
 type paid struct{ fuel, stack int64 }
 
@@ -116,8 +122,10 @@ func (o *ordinary) instr(in *instr, before paid) error {
 		}
 	case opRefFunc:
 		return o.reference(in.arg)
+	case opLocalTee:
+		o.move()
 	case opMemoryCopy, opMemoryFill, opMemoryInit, opMemoryGrow:
-		return fmt.Errorf("%v is not charged", in.op)
+		return o.small(in)
 	}
 	return nil
 }
@@ -136,6 +144,42 @@ func (o *ordinary) call(in *instr, before paid) error {
 		return fmt.Errorf("a call is not followed by what gives back %d bytes of stack", before.stack)
 	}
 	return nil
+}
+
+// small checks an instruction that moves memory and stands by itself.
+func (o *ordinary) small(in *instr) error {
+	if o.pos >= 2 && bulkOf(in).inPlace() {
+		before := &o.in[o.pos-2]
+		if before.op == opI32Const && uint32(before.value) <= small {
+			return nil
+		}
+	}
+	return fmt.Errorf("%v is not charged", in.op)
+}
+
+// move passes what moves memory in place where it is small, if that is here: it puts
+// the size into a local before it looks at it.
+func (o *ordinary) move() {
+	at := o.pos - 1
+	if len(o.in) < at+smallLength {
+		return
+	}
+	type_, op := o.in[at+4].arg, o.in[at+smallOp].op
+	if !(bulk{op: op}).inPlace() || type_ == 0 {
+		return
+	}
+	f := o.in[at+smallLength-2].arg
+	if i := int(f) - int(o.imports); i < 0 || i >= len(o.m.bodies) || !o.isBulk(i) || o.all[i].bulk[0].op != op {
+		return
+	}
+	want := code{layout: &o.layout}
+	want.smallInPlace(bulk{op: op}, f, o.in[at].arg, type_-1)
+	o.pos = at
+	if o.sequence(want.b) {
+		o.sites++
+	} else {
+		o.pos = at + 1
+	}
 }
 
 // enter passes what may stand before a call or in a loop's head, and returns what it
@@ -179,7 +223,12 @@ func (o *ordinary) change(counter uint32, by op) (int64, bool) {
 func (o *ordinary) negative(f uint32, counters ...uint32) bool {
 	want := code{layout: &o.layout}
 	want.callIfNegative(f, counters...)
-	s := newScanner(append(want.b, byte(opEnd)), 0)
+	return o.sequence(want.b)
+}
+
+// sequence passes exactly these instructions.
+func (o *ordinary) sequence(want []byte) bool {
+	s := newScanner(append(want, byte(opEnd)), 0)
 	for s.next() && s.inner > 0 {
 		if o.pos == len(o.in) {
 			return false

@@ -1,10 +1,20 @@
 package fuel
 
-// rewrite returns the code of a body with its charges, and with the new indices of
-// functions. fuel and stack say of each of its calls what is taken before it.
-func (l *layout) rewrite(b *body, loops []loop, fuel, stack []int64) ([]byte, error) {
+// rewriting is a body on its way.
+type rewriting struct {
+	*body
+	loops       []loop
+	fuel, stack []int64 // what is taken before each of its calls
+	params      int
+	bulkType    uint32 // of three i32
+}
+
+// rewrite writes the body with its charges and the new indices of functions.
+func (l *layout) rewrite(b rewriting) error {
 	s := newScanner(b.code, b.base)
 	c := &code{layout: l, b: make([]byte, 0, len(b.code)+len(b.code)/4)}
+	last, local := size{}, false
+	loops, fuel, stack := b.loops, b.fuel, b.stack
 	for s.next() {
 		switch s.op {
 		case opLoop:
@@ -19,12 +29,41 @@ func (l *layout) rewrite(b *body, loops []loop, fuel, stack []int64) ([]byte, er
 		case opRefFunc:
 			c.index(opRefFunc, l.function(s.arg))
 		case opMemoryCopy, opMemoryFill, opMemoryInit, opMemoryGrow:
-			c.index(opCall, l.mover(bulkOf(&s.instr)))
+			local = c.move(bulkOf(&s.instr), last, &b) || local
 		default:
 			c.b = append(c.b, b.code[s.at:s.instr.end]...)
 		}
+		last = s.size()
 	}
-	return c.b, s.err
+	b.code = c.b
+	if local {
+		b.addLocal(typeI32)
+	}
+	return s.err
+}
+
+// move writes what takes the place of an instruction that moves memory, and tells
+// whether it needs a local more.
+func (c *code) move(k bulk, n size, b *rewriting) bool {
+	switch {
+	case k.inPlace() && n.isSmall():
+		c.bulk(k)
+	case k.inPlace():
+		c.smallInPlace(k, c.mover(k), uint32(b.params)+uint32(b.count), b.bulkType)
+		return true
+	default:
+		c.index(opCall, c.mover(k))
+	}
+	return false
+}
+
+// addLocal adds a local after all others.
+func (b *body) addLocal(typ byte) {
+	r := reader{b: b.locals}
+	n := r.u32()
+	b.locals = append(appendU32(nil, n+1), r.b[r.pos:]...)
+	b.locals = append(b.locals, 1, typ)
+	b.count++
 }
 
 func (c *code) call(s *scanner) {

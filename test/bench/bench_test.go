@@ -61,7 +61,7 @@ func BenchmarkFlask(b *testing.B) {
 }
 
 func manifest(entry string) string {
-	return "[app]\nentry = \"" + entry + "\"\nhosts = [\"*\"]\n"
+	return "[app]\nentry = \"" + entry + "\"\nhosts = [\"*\"]\n[limits]\ncpu_share = 64.0\n"
 }
 
 // startWasgi serves one bundle, without an access log, as the peers do.
