@@ -60,8 +60,8 @@ func keepHogs(server *testkit.Server, tenants []string) (stop func()) {
 type visits struct {
 	times  sample        // from when a request was to be sent until its answer
 	rate   float64       // requests a second, as fast as they go
-	cost   time.Duration // the server's processor time of each of those, where nothing else runs
-	client float64       // processors that the client used meanwhile
+	cost   time.Duration // the server's processor time of each of those, if nothing else runs
+	server float64       // processors that the server used meanwhile
 	failed int64
 }
 
@@ -71,12 +71,12 @@ func visit(b *testing.B, server *testkit.Server) visits {
 	b.Helper()
 	var v visits
 	v.times, v.failed = pace(server.Address(), 200, visitLength)
-	before, own, begun := processCPU(b, server.Pid()), ownCPU(b), time.Now()
+	before, begun := processCPU(b, server.Pid()), time.Now()
 	n := plan{server.Address(), visitLength, []stream{{"hello", "/plain", 4, 0}}}.run()[0]
-	took := time.Since(begun)
+	used, took := processCPU(b, server.Pid())-before, time.Since(begun)
 	v.rate = float64(n.good.Load()) / took.Seconds()
-	v.cost = (processCPU(b, server.Pid()) - before) / time.Duration(max(1, n.good.Load()))
-	v.client = float64(ownCPU(b)-own) / float64(took)
+	v.cost = used / time.Duration(max(1, n.good.Load()))
+	v.server = float64(used) / float64(took)
 	v.failed += n.bad.Load()
 	return v
 }
@@ -114,13 +114,14 @@ func pace(address string, rate int, length time.Duration) (times sample, failed 
 	return times, failed
 }
 
-// reportVictim compares. A fair share: of the processors that the client leaves to the
-// server, each of the tenants that want more than there is has the same part, as their
-// weights are equal. What hello could answer with its part, at what each request costs
-// the server when nothing else runs, or what it answers alone if that is less, is fair.
+// reportVictim compares. A fair share: of the processors that the server had, which are
+// those of the machine without what this client and others used, each of the tenants
+// that want more than there is has the same part, as their weights are equal. What hello
+// could answer with its part, at what a request costs the server when nothing else runs,
+// or what it answers alone if that is less, is fair.
 func reportVictim(b *testing.B, r *report, alone, beside visits, tenants int) {
 	b.Helper()
-	part := (float64(goruntime.NumCPU()) - beside.client) / float64(tenants)
+	part := beside.server / float64(tenants)
 	fair := min(alone.rate, part/alone.cost.Seconds())
 	r.tell(b, "hello p99 alone", milliseconds(alone.times.at(0.99)), "ms")
 	r.most(b, "hello p99", milliseconds(beside.times.at(0.99)), "ms", 2*milliseconds(alone.times.at(0.99))+2)
