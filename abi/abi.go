@@ -37,9 +37,8 @@ const (
 // What the host adds to a guest's code before it compiles it: two functions that are
 // imported beside those above, and an export.
 const (
-	MeterTick      = "tick"       // at the heads of loops, when it is time
-	MeterStackGrow = "stack_grow" // when the stack has reached the mark set for it
-	MeterData      = "wasgi_data" // where the code that was added keeps its numbers
+	MeterTick = "tick"       // at the heads of loops, when it is time
+	MeterData = "wasgi_data" // where the code that was added keeps its numbers
 )
 
 // What guests import of files beside preview 1; package wasi has it.

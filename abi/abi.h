@@ -100,10 +100,9 @@ struct wasgi_interrupt {
 
 /*
  * What is not the shim's, but added to a guest's code by the host before it compiles it:
- * two more functions that are imported, and an export.
+ * one more function that is imported, and an export.
  */
 #define WASGI_METER_TICK "tick"             /* (): now and then, at the head of a loop */
-#define WASGI_METER_STACK_GROW "stack_grow" /* (): the stack is used up to where it was watched */
 #define WASGI_METER_DATA "wasgi_data"       /* where the code that was added keeps its numbers */
 
 /* What limit_left tells, by the limit's name in wasgi.toml. */

@@ -12,11 +12,11 @@ import (
 // process; after one the guest must not be called again.
 type Guest struct {
 	mod    api.Module
-	buffer api.Function
-	start  api.Function
-	load   api.Function
-	serve  api.Function
-	main   api.Function
+	buffer export
+	start  export
+	load   export
+	serve  export
+	main   export
 
 	interrupt uint32 // where the guest's struct wasgi_interrupt is, 0 where it has none
 	ptr, size uint32 // the guest's buffer, as it last told
@@ -26,18 +26,18 @@ type Guest struct {
 // NewGuest finds the exports in mod and compares the version.
 func NewGuest(ctx context.Context, mod api.Module) (*Guest, error) {
 	g := &Guest{mod: mod}
-	var version, interrupt api.Function
+	var version, interrupt export
 	exports := []struct {
 		name string
-		to   *api.Function
+		to   *export
 	}{
 		{exportABI, &version}, {exportBuffer, &g.buffer}, {exportStart, &g.start},
 		{exportLoad, &g.load}, {exportServe, &g.serve}, {exportMain, &g.main},
 		{exportInterrupt, &interrupt},
 	}
 	for _, e := range exports {
-		if *e.to = mod.ExportedFunction(e.name); *e.to == nil {
-			return nil, fmt.Errorf("guest does not export %q", e.name)
+		if err := e.to.find(mod, e.name); err != nil {
+			return nil, err
 		}
 	}
 	got, err := g.call(ctx, version, 0)
@@ -53,6 +53,25 @@ func NewGuest(ctx context.Context, mod api.Module) (*Guest, error) {
 	}
 	g.interrupt = uint32(at)
 	return g, nil
+}
+
+// Stack returns the bytes of native stack that the guest's calls have now.
+func (g *Guest) Stack() int64 {
+	return g.start.stack.size() + g.load.stack.size() + g.serve.stack.size() + g.main.stack.size()
+}
+
+// TrimStack gives up what calls before have left of native stack, where that is much. No
+// call may be running.
+func (g *Guest) TrimStack() error {
+	for _, e := range []*export{&g.start, &g.load, &g.serve} {
+		if e.stack.size() <= usualStack {
+			continue
+		}
+		if err := e.find(g.mod, e.name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Start brings the interpreter up. hashSeed fixes the hashes of str and bytes, and so
@@ -81,7 +100,7 @@ func (g *Guest) Main(ctx context.Context, settings *Pairs) (int, error) {
 }
 
 // send copies the message into the guest's buffer, once, and calls f with its length.
-func (g *Guest) send(ctx context.Context, f api.Function, message *Pairs) (int32, error) {
+func (g *Guest) send(ctx context.Context, f export, message *Pairs) (int32, error) {
 	b := message.Bytes()
 	if err := g.reserve(ctx, uint32(len(b))); err != nil {
 		return 0, err
@@ -109,7 +128,7 @@ func (g *Guest) reserve(ctx context.Context, size uint32) error {
 	return nil
 }
 
-func (g *Guest) call(ctx context.Context, f api.Function, arg uint64) (int32, error) {
+func (g *Guest) call(ctx context.Context, f export, arg uint64) (int32, error) {
 	g.stack[0] = arg
 	err := f.CallWithStack(ctx, g.stack[:])
 	return int32(uint32(g.stack[0])), err

@@ -33,8 +33,6 @@ type Host interface {
 	// Tick is called by metered code, at the head of any loop: the guest's memory is as
 	// the C code left it there, and Guest.Interrupt may be called.
 	Tick()
-	// StackGrow is called by metered code when the stack has reached the mark set for it.
-	StackGrow()
 }
 
 type hostKey struct{}
@@ -68,7 +66,6 @@ func Instantiate(ctx context.Context, r wazero.Runtime) error {
 	export(importScrypt, 9, scrypt, api.ValueTypeI32)
 	export(importLimitLeft, 1, limitLeft, api.ValueTypeI64)
 	export(MeterTick, 0, tick)
-	export(MeterStackGrow, 0, stackGrow)
 	_, err := b.Instantiate(ctx)
 	return err
 }
@@ -125,5 +122,3 @@ func limitLeft(ctx context.Context, _ api.Module, stack []uint64) {
 }
 
 func tick(ctx context.Context, _ api.Module, _ []uint64) { hostOf(ctx).Tick() }
-
-func stackGrow(ctx context.Context, _ api.Module, _ []uint64) { hostOf(ctx).StackGrow() }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,8 @@ type Gate struct {
 	running []*Turn
 	waiting flowHeap // flows of which a guest waits, the one that used least first
 	clock   time.Duration
+
+	contended atomic.Bool // a flow waits
 }
 
 // Credit is how far behind the others a flow that was idle may start, margin how far
@@ -104,6 +107,7 @@ func (t *Turn) giveUp(ctx context.Context) error {
 	if len(f.queue) == 0 {
 		heap.Remove(&f.gate.waiting, f.index)
 	}
+	f.gate.contended.Store(len(f.gate.waiting) > 0)
 	return ctx.Err()
 }
 
@@ -145,6 +149,9 @@ func (t *Turn) Spent(d time.Duration) bool {
 	return true
 }
 
+// Contended tells whether another guest waits at the gate. It takes no lock.
+func (t *Turn) Contended() bool { return t.flow.gate.contended.Load() }
+
 // givesWay tells whether another guest is to run in place of t.
 func (g *Gate) givesWay(t *Turn) bool {
 	if len(g.waiting) == 0 {
@@ -164,6 +171,7 @@ func (g *Gate) wait(t *Turn) {
 	if f.index < 0 {
 		heap.Push(&g.waiting, f)
 	}
+	g.contended.Store(true)
 }
 
 // let lets t run.
@@ -192,6 +200,7 @@ func (g *Gate) leave(t *Turn) {
 		g.let(next)
 		next.granted <- struct{}{}
 	}
+	g.contended.Store(len(g.waiting) > 0)
 }
 
 // tell moves the clock on to what the flows that want to run have used at least.

@@ -27,16 +27,11 @@ func (m *meter) attach(mod api.Module, memory *quotas.Memory, spec Spec) error {
 	m.slice = firstFuel
 	m.alarm = func(abi.InterruptKind, string, string) bool { return false }
 	m.fuel.global, _ = mod.ExportedGlobal(fuel.Fuel).(api.MutableGlobal)
-	m.stack.global, _ = mod.ExportedGlobal(fuel.Stack).(api.MutableGlobal)
-	if !m.budget.Take(firstStack) {
-		return &quotas.Exceeded{Limit: quotas.LimitMemory, Detail: "all guests together leave no memory for its stack", RetryAfter: time.Second}
-	}
-	m.granted = firstStack
-	m.stack.set(int64(firstStack))
+	m.nativeStack = func() int64 { return 0 }
 	return nil
 }
 
-// counter is one of the numbers that metered code keeps; without a meter it stays 0.
+// counter is the number that metered code keeps; without a meter it stays 0.
 type counter struct{ global api.MutableGlobal }
 
 func (c counter) get() int64 {
@@ -92,7 +87,9 @@ func (m *meter) observe() {
 // when the guest has been interrupted.
 func (m *meter) goOn() bool {
 	if m.running {
-		m.tick()
+		m.burn(0)
+		m.look()
+		m.refuel()
 	}
 	return m.interrupted == nil
 }
@@ -141,7 +138,7 @@ func (m *meter) left(index int) int64 {
 	case abi.LeftMemory:
 		return int64(m.memory.Reserved() - m.memory.Committed())
 	case abi.LeftStack:
-		return max(0, int64(m.most-m.granted)+m.stack.get())
+		return max(0, int64(m.most-m.granted))
 	}
 	return m.leftElsewhere(index)
 }

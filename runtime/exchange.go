@@ -165,6 +165,3 @@ func (x *exchange) LimitLeft(index int) int64 { return x.meter.left(index) }
 
 // Tick implements abi.Host.
 func (x *exchange) Tick() { x.meter.tick() }
-
-// StackGrow implements abi.Host.
-func (x *exchange) StackGrow() { x.meter.grow() }

@@ -115,7 +115,7 @@ func (cfg ImageConfig) meter() ([]byte, error) {
 }
 
 func meterOptions() fuel.Options {
-	return fuel.Options{Tick: abi.MeterTick, Grow: abi.MeterStackGrow, Stack: true}
+	return fuel.Options{Tick: abi.MeterTick}
 }
 
 // openCache opens the part of the cache that belongs to this module.

@@ -139,7 +139,7 @@ func (i *Instance) initialize(img *Image) error {
 	}
 	var err error
 	if i.guest, err = abi.NewGuest(i.ctx, i.mod); err == nil {
-		i.meter.alarm = i.guest.Interrupt
+		i.meter.alarm, i.meter.nativeStack = i.guest.Interrupt, i.guest.Stack
 	}
 	return err
 }
@@ -271,6 +271,10 @@ func (i *Instance) call(ctx context.Context, f func() (abi.Outcome, error)) erro
 	if err != nil {
 		return stopped(err)
 	}
+	if err := i.guest.TrimStack(); err != nil {
+		return err
+	}
+	i.meter.grown()
 	i.condemned = condemned || !outcome.Reusable() || i.meter.interrupted != nil
 	return i.came(outcome)
 }

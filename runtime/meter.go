@@ -13,15 +13,14 @@ import (
 
 // What a meter goes by.
 const (
-	slice      = 100 * time.Microsecond // of CPU between two ticks
-	leastFuel  = 1 << 10                // of a slice
-	mostFuel   = 1 << 22
-	firstFuel  = 1 << 15
-	graceCPU   = 4 * time.Millisecond // after the interrupt, for finally blocks and the like
-	graceWall  = time.Second
-	workSlice  = 64 << 10 // bytes that a host function moves, at most, between two ticks
-	firstStack = 256 * quotas.KiB
-	graceStack = 256 * quotas.KiB
+	slice     = 100 * time.Microsecond // between two ticks
+	lookEvery = time.Millisecond       // how often a tick looks at all there is
+	leastFuel = 1 << 10                // of a slice
+	mostFuel  = 1 << 22
+	firstFuel = 1 << 15
+	graceCPU  = 4 * time.Millisecond // after the interrupt, for finally blocks and the like
+	graceWall = time.Second
+	workSlice = 64 << 10 // bytes that a host function moves, at most, between two ticks
 )
 
 // allowance is what one call of a guest, or a few, may use, and what it is called where
@@ -41,16 +40,16 @@ type allowance struct {
 // by an exception, and ended a grace later. One goroutine uses a meter: the one that
 // runs the guest, locked to its thread meanwhile.
 type meter struct {
-	account *quotas.Account
-	turn    *quotas.Turn
-	memory  *quotas.Memory
-	budget  *quotas.Budget
-	most    quotas.Bytes // of native stack
-	fuel    counter
-	stack   counter
-	alarm   func(kind abi.InterruptKind, limit, detail string) bool // tells the guest
-	cut     func()                                                  // ends what the guest waits for
-	rest    func(quotas.Limit) int64                                // what is left of limits that are not the meter's
+	account     *quotas.Account
+	turn        *quotas.Turn
+	memory      *quotas.Memory
+	budget      *quotas.Budget
+	most        quotas.Bytes // of native stack
+	fuel        counter
+	nativeStack func() int64
+	alarm       func(kind abi.InterruptKind, limit, detail string) bool // tells the guest
+	cut         func()                                                  // ends what the guest waits for
+	rest        func(quotas.Limit) int64                                // what is left of limits that are not the meter's
 
 	// Of the guest.
 	slice   int64         // fuel between ticks, as it was last reckoned
@@ -62,8 +61,12 @@ type meter struct {
 	may         allowance
 	usage       quotas.Usage
 	running     bool
-	mark        time.Duration   // the thread's clock when it was last read
+	mark        time.Duration // the thread's clock when it was last read
+	origin      time.Time     // of ticked and looked
+	ticked      time.Duration
+	looked      time.Duration   // when the clock of the thread was last read
 	set         int64           // what the fuel counter was set to
+	told        int64           // the fuel that the tenant's account knows of
 	moved       int64           // bytes that host functions have moved since the last tick
 	refused     int             // the memory's, as last seen
 	hits        *[]quotas.Limit // that the call has met
@@ -84,6 +87,7 @@ func (e *ended) Unwrap() error { return e.why }
 // begin opens the account of a call. What an earlier one used stays, where continued.
 func (m *meter) begin(ctx context.Context, may allowance, used quotas.Usage, hits *[]quotas.Limit) {
 	m.ctx, m.may, m.usage, m.hits = ctx, may, used, hits
+	m.told = used.Fuel
 	m.refused, m.parked, m.interrupted, m.moved = m.memory.Refused(), false, nil, 0
 	for n := range m.watched {
 		m.watched[n].seen = m.watched[n].refused()
@@ -100,59 +104,77 @@ func (m *meter) enter() error {
 	goruntime.LockOSThread()
 	m.running = true
 	m.mark = quotas.ThreadCPU()
+	m.origin, m.ticked, m.looked = time.Now(), 0, 0
 	m.refuel()
 	return nil
 }
 
 // leave closes what enter opened and counts what was used since the last tick.
 func (m *meter) leave() {
+	m.burn(0)
 	used := m.charge()
 	m.turn.End(used)
 	m.running = false
 	goruntime.UnlockOSThread()
-	m.usage.Memory = max(m.usage.Memory, m.memory.Committed()+m.granted)
+	m.grown()
 }
 
-// charge counts the CPU time and the fuel since it was last called.
+// tick is where a running guest meets the host. It does not return to a guest that is to
+// end. Most ticks only set the counter anew: the clock of the thread is a system call, so
+// it is read once in a while, or where time has passed that the guest cannot have used, or
+// another guest waits.
+func (m *meter) tick() {
+	m.usage.Ticks++
+	m.moved = 0
+	now := time.Since(m.origin)
+	took := now - m.ticked
+	m.ticked = now
+	m.burn(took)
+	if took > 4*slice || now-m.looked > lookEvery || m.interrupted != nil || m.turn.Contended() {
+		m.look()
+	}
+	m.refuel()
+}
+
+// look charges what was used and does what follows.
+func (m *meter) look() {
+	used := m.charge()
+	m.judge()
+	m.share(used)
+	m.ticked = time.Since(m.origin)
+	m.looked = m.ticked
+}
+
+// burn counts the fuel since it was last called, and brings the fuel of a slice nearer to
+// what the guest burns in one.
+func (m *meter) burn(took time.Duration) {
+	left := m.fuel.get()
+	fuel := m.set - left
+	m.set = left
+	m.usage.Fuel += fuel
+	if fuel < leastFuel || took < slice/8 || took > 4*slice {
+		return
+	}
+	next := int64(float64(fuel) * float64(slice) / float64(took))
+	m.slice = min(max((m.slice+next)/2, leastFuel), mostFuel)
+}
+
+// charge counts the CPU time since it was last called, and tells the tenant's account.
 func (m *meter) charge() time.Duration {
 	now := quotas.ThreadCPU()
 	used := now - m.mark
 	m.mark = now
-	left := m.fuel.get()
-	fuel := m.set - left
-	m.set = left
 	m.total += used
 	m.usage.CPU += used
-	m.usage.Fuel += fuel
-	m.account.Spend(quotas.Usage{CPU: used, Fuel: fuel})
-	m.reckon(fuel, used)
+	m.account.Spend(quotas.Usage{CPU: used, Fuel: m.usage.Fuel - m.told})
+	m.told = m.usage.Fuel
 	return used
-}
-
-// reckon brings the fuel of a slice nearer to what the guest burns in one.
-func (m *meter) reckon(fuel int64, used time.Duration) {
-	if fuel < leastFuel || used < slice/8 {
-		return
-	}
-	next := int64(float64(fuel) * float64(slice) / float64(used))
-	m.slice = min(max((m.slice+next)/2, leastFuel), mostFuel)
 }
 
 // refuel sets the counter for the next slice.
 func (m *meter) refuel() {
 	m.set = m.slice
 	m.fuel.set(m.slice)
-}
-
-// tick is where a running guest meets the host. It does not return to a guest that is to
-// end.
-func (m *meter) tick() {
-	m.usage.Ticks++
-	m.moved = 0
-	used := m.charge()
-	m.judge()
-	m.share(used)
-	m.refuel()
 }
 
 // work counts n bytes that a host function moves for the guest, and ticks between them.
@@ -171,7 +193,8 @@ func (m *meter) judge() {
 		}
 		return
 	}
-	if m.usage.CPU-m.sinceCPU > graceCPU || time.Since(m.since) > graceWall {
+	m.grown()
+	if m.usage.CPU-m.sinceCPU > graceCPU || time.Since(m.since) > graceWall || m.granted > 2*m.most {
 		panic(&ended{m.interrupted})
 	}
 }
@@ -181,6 +204,9 @@ func (m *meter) over() error {
 	if m.may.cpu > 0 && m.usage.CPU > m.may.cpu {
 		return &quotas.Exceeded{Limit: m.may.cpuLimit, Detail: fmt.Sprintf("used %v of CPU time, may use %v",
 			m.usage.CPU.Round(time.Millisecond), m.may.cpu)}
+	}
+	if m.grown() {
+		return &quotas.Exceeded{Limit: quotas.LimitStack, Detail: fmt.Sprintf("calls within calls took more than %v", m.most)}
 	}
 	if m.ctx.Err() != nil {
 		return m.endOf()
@@ -278,21 +304,17 @@ func (m *meter) cpuTotal() time.Duration {
 	return m.total + quotas.ThreadCPU() - m.mark
 }
 
-// grow gives the guest more native stack, up to its limit: then it is interrupted, and
-// ended where it needs more than a little.
-func (m *meter) grow() {
-	left := quotas.Bytes(m.stack.get())
-	step := max(m.granted, -left, firstStack)
-	if m.granted+step <= m.most && m.budget.Take(step) {
-		m.granted += step
-		m.stack.set(int64(left + step))
-		return
+// grown counts what native stack the guest has, which wazero takes by doubling it, and is
+// over the limit of it.
+func (m *meter) grown() bool {
+	now := quotas.Bytes(m.nativeStack())
+	if now > m.granted && m.budget.Take(now-m.granted) {
+		m.granted = now
 	}
-	over := &quotas.Exceeded{Limit: quotas.LimitStack, Detail: fmt.Sprintf("calls within calls took more than %v", m.most)}
-	if m.interrupted != nil || -left > graceStack {
-		m.hit(quotas.LimitStack)
-		panic(&ended{over})
+	if now < m.granted {
+		m.budget.Give(m.granted - now)
+		m.granted = now
 	}
-	m.interrupt(over)
-	m.stack.set(int64(left + graceStack))
+	m.usage.Memory = max(m.usage.Memory, m.memory.Committed()+now)
+	return now > m.most || now > m.granted
 }

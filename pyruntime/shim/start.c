@@ -99,7 +99,7 @@ static PyStatus start_interpreter(uint32_t hash_seed)
 
 static bool prepare(void)
 {
-	PyObject *module = PyImport_ImportModule("wasgi._load");
+	PyObject *module = PyImport_ImportModule("wasgi._report");
 
 	Py_XDECREF(module);
 	return module != NULL && interrupt_ready() && input_ready() && response_ready() && environ_ready();

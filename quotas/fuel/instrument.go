@@ -26,7 +26,7 @@ import (
 
 // Version is raised with every change of what Instrument makes of a module, so that what
 // is kept of an earlier one is not used.
-const Version = 2
+const Version = 3
 
 // What the host and an instrumented module know each other by.
 const (
