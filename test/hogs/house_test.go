@@ -40,9 +40,9 @@ func newHouse(b *testing.B, dir string, policy tenants.Policy) *house {
 	turnsShort(b)
 	percent := debug.SetGCPercent(400)
 	b.Cleanup(func() { debug.SetGCPercent(percent) })
-	image, stdlib := newImage(b, false)
+	img := newImage(b, false)
 	log := slog.New(slog.DiscardHandler)
-	registry := tenants.NewRegistry(tenants.Host{Image: image, Stdlib: stdlib, State: b.TempDir(), Log: log, Policy: policy})
+	registry := tenants.NewRegistry(tenants.Host{Image: img.Image, Stdlib: img.stdlib, State: b.TempDir(), Log: log, Policy: policy})
 	bundles, err := filepath.Glob(filepath.Join(dir, "*", tenants.ManifestName))
 	fatal(b, err)
 	for _, manifest := range bundles {

@@ -70,7 +70,7 @@ func zoo() []hog {
 			query square-root exponential difference hashing equality collisions reduction collecting compiling
 			parsing iterating`),
 		hogs("recursion", raises(), `function text compare chains dump load pickled copied parenthesised attribute`),
-		hogs("recursion", append(overMemory(), overStack()...), "function-unlimited attribute-unlimited"),
+		hogs("recursion", slices.Concat(overMemory(), overStack(), overCPU()), "function-unlimited attribute-unlimited"),
 		hogs("recursion", append(overStack(), raises()...), "hashed maps types"),
 		hogs("recursion", append(overMemory(), raises()...), "parsed"),
 		hogs("recursion", ends{{http.StatusOK, ""}}, "maps-dropped"),
@@ -86,10 +86,10 @@ func zoo() []hog {
 		hogs("tricks", append(overCPU(), overMemory()...), "recursion-limit"),
 		hogs("tricks", append(overCPU(), raises()...), "at-exit"),
 		hogs("memory", overMemory(), `block blocks list-growth list-of comprehension string string-join dictionary
-			objects frames pad big-number database bomb response keep`),
+			objects pad big-number database bomb response keep`),
 		hogs("full", overCPU(), "caught caught-full breathe"),
 		hogs("logs", overCPU(), "lines long-lines no-lines empty-lines standard-error descriptors records"),
-		hogs("logs", append(raises(), append(overCPU(), overMemory()...)...), "tracebacks groups"),
+		hogs("logs", slices.Concat(raises(), overCPU(), overMemory()), "tracebacks groups"),
 		hogs("files", overTmp(), "tmp hole"),
 		hogs("files", append(overTmp(), overCPU()...), "tmp-many sorting"),
 		hogs("files", overCPU(), "tmp-caught churn"),

@@ -2,7 +2,6 @@
 
 import itertools
 import sqlite3
-import sys
 import zlib
 
 kept = []
@@ -56,15 +55,6 @@ def objects():
     thing = None
     while True:
         thing = Thing(thing)
-
-
-def frames():
-    sys.setrecursionlimit(2**31 - 1)
-
-    def deeper(n):
-        deeper(n + 1)
-
-    deeper(0)
 
 
 def pad():

@@ -82,7 +82,7 @@ def pickled():
 
 
 def copied():
-    copy.deepcopy(nested())
+    copy.deepcopy(nested(1000))
 
 
 def parsed():
