@@ -146,14 +146,16 @@ type site struct {
 	at, end  int
 	to       uint32 // a function's index, or a type's
 	indirect bool
-	paid     bool // every way to it leads through the head of a loop
-	depth    int  // of blocks around it
-	loops    int  // of loops around it
+	depth    int // of blocks around it
+	loops    int // of loops around it
 }
 
 // loop is a loop of a body.
 type loop struct {
-	head int // where its first instruction begins
+	// head: it is charged where it begins. Others are charged where a branch leads
+	// back: what does not go round costs nothing, and wazero then keeps in registers
+	// what the loop changes, where it would store it in each turn.
+	head bool
 	cost int64
 }
 
@@ -171,7 +173,7 @@ type outline struct {
 // outlineOf reads a body.
 func outlineOf(code []byte, base int) (outline, error) {
 	s := newScanner(code, base)
-	w := walker{flow: newFlow()}
+	w := walker{}
 	for s.next() {
 		w.step(s)
 	}
@@ -184,9 +186,20 @@ func outlineOf(code []byte, base int) (outline, error) {
 // walker makes an outline.
 type walker struct {
 	out  outline
-	flow flow
-	size size  // that the instruction before leaves
-	open []int // loops around this place, -1 for other blocks
+	size size // that the instruction before leaves
+	open open
+}
+
+// open are the blocks around a place, the function's own not among them: the number
+// of a loop, -1 for others.
+type open []int
+
+// loop returns the loop that a branch leads back to, -1 if it leads to none.
+func (o open) loop(label uint32) int {
+	if int64(label) >= int64(len(o)) {
+		return -1
+	}
+	return o[len(o)-1-int(label)]
 }
 
 func (w *walker) step(s *scanner) {
@@ -210,16 +223,21 @@ func (w *walker) step(s *scanner) {
 	case opLoop:
 		w.out.types = max(w.out.types, s.arg)
 		w.open = append(w.open, len(w.out.loops))
-		w.out.loops = append(w.out.loops, loop{head: s.instr.end})
+		w.out.loops = append(w.out.loops, loop{head: s.arg != 0})
 	case opBlock, opIf:
 		w.out.types = max(w.out.types, s.arg)
 		w.open = append(w.open, -1)
+	case opBrTable:
+		for _, l := range s.labels {
+			if i := w.open.loop(l); i >= 0 {
+				w.out.loops[i].head = true
+			}
+		}
 	case opEnd:
 		if len(w.open) > 0 {
 			w.open = w.open[:len(w.open)-1]
 		}
 	}
-	w.flow.step(s)
 	w.size = s.size()
 }
 
@@ -261,5 +279,5 @@ func (w *walker) site(s *scanner, to uint32, indirect bool) site {
 			loops++
 		}
 	}
-	return site{at: s.at, end: s.instr.end, to: to, indirect: indirect, paid: w.flow.paid, depth: s.depth, loops: loops}
+	return site{at: s.at, end: s.instr.end, to: to, indirect: indirect, depth: s.depth, loops: loops}
 }

@@ -171,17 +171,6 @@ func (t *tarjan) pop(n int32) {
 	t.found++
 }
 
-// cycle returns an edge that closes a cycle of what is not cut, nil if there is none.
-func (g *graph) cycle() *edge {
-	c := g.components()
-	for i := range g.edges {
-		if e := &g.edges[i]; !e.cut && c[e.from] == c[e.to] {
-			return e
-		}
-	}
-	return nil
-}
-
 // reaches tells whether a way of what is not cut leads from a node to another.
 func (g *graph) reaches(from, to int32) bool {
 	g.round++

@@ -9,11 +9,11 @@ import (
 // Check returns nil if a module keeps what [Instrument] promises with the same options,
 // which it proves of the module as it is:
 //
-//   - each loop begins with a charge, each host function is called only by a function
+//   - each loop begins with a charge, or each branch back to it is charged; each host function is called only by a function
 //     that charges its cost first, and instructions that move memory, and those that
 //     charge and count, are nowhere else than where they should be;
-//   - calls that are not charged, and that can be reached without passing the head of a
-//     loop, make no cycle; with Options.Stack, calls not counted make none;
+//   - calls that are not charged make no cycle; with Options.Stack, nor do those that are
+//     not counted;
 //   - data segments are passive, nothing starts by itself, mutable globals are exported.
 //
 // It does not validate: the module must also be one that compiles.
@@ -260,8 +260,7 @@ func (c *checker) appliesData(b *body) error {
 	return s.err
 }
 
-// acyclic checks that the calls that are not marked, and for fuel can be reached free
-// of charge, make no cycle: it takes away, again and again, what nobody calls.
+// acyclic checks that the calls that are not marked make no cycle: it takes away, again and again, what nobody calls.
 func (c *checker) acyclic(marked [][]bool, what string) error {
 	g, err := newGraph(c.m, c.all)
 	if err != nil {

@@ -5,37 +5,30 @@ import (
 	"slices"
 )
 
-// choice says what is charged where, beside the heads of loops.
+// choice says what is charged where, beside loops.
 type choice struct {
 	fuel  [][]int64 // of each body's sites; 0: free
 	stack [][]int64 // the same, in bytes
 }
 
 // choose picks the calls to charge: as few as needed that no cycle of calls is free,
-// and of those the ones that seem to run least often. With stack, every cycle also
-// has a call whose stack is counted; a loop does not help there.
+// and of those the ones that seem to run least often. With stack, the same calls are
+// counted.
 func choose(m *module, all []outline, stack bool) (*choice, error) {
 	g, err := newGraph(m, all)
 	if err != nil {
 		return nil, err
 	}
 	c := &choice{fuel: zeros(all), stack: zeros(all)}
-	paid := func(e *edge) bool { return e.caller >= 0 && all[e.caller].sites[e.site].paid }
-	if stack {
-		g.cutCycles(all)
-		g.restore(all, func(*edge) bool { return true })
-		c.countStack(m, g, all)
-	}
-	for i := range g.edges {
-		e := &g.edges[i]
-		e.cut = e.cut || paid(e)
-	}
 	g.cutCycles(all)
-	g.restore(all, func(e *edge) bool { return !paid(e) })
+	g.restore(all)
 	for i := range g.edges {
-		if e := &g.edges[i]; e.cut && !paid(e) {
+		if e := &g.edges[i]; e.cut {
 			c.fuel[e.caller][e.site] = callCost(all[e.caller].instrs)
 		}
+	}
+	if stack {
+		c.countStack(m, g, all)
 	}
 	return c, nil
 }
@@ -92,10 +85,10 @@ func (g *graph) cutBack() {
 
 // restore puts back cut edges that may be, those that seem to run most often first,
 // as long as no cycle closes.
-func (g *graph) restore(all []outline, may func(*edge) bool) {
+func (g *graph) restore(all []outline) {
 	var cut []*edge
 	for i := range g.edges {
-		if e := &g.edges[i]; e.cut && e.caller >= 0 && may(e) {
+		if e := &g.edges[i]; e.cut && e.caller >= 0 {
 			cut = append(cut, e)
 		}
 	}

@@ -3,7 +3,7 @@ package fuel
 // Fuel is counted in instructions, roughly. What costs what:
 const (
 	leastCost = 1
-	// mostCost bounds what one loop head or call charges: the loop of an interpreter
+	// mostCost bounds what one turn of a loop or call charges: the loop of an interpreter
 	// has a hundred thousand instructions and runs twenty of them.
 	mostCost = 32
 	// importCost is for a call of the host where Options say nothing else.
@@ -27,10 +27,10 @@ func loopCost(instrs int64) int64 { return min(max(instrs, leastCost), mostCost)
 // callCost is what a charged call of a function with so many instructions costs.
 func callCost(instrs int) int64 { return loopCost(int64(instrs)) }
 
-// Native bytes of a frame, as wazero 1.12 lays them out on amd64: see the calibration
-// in frame_test.go.
+// Native bytes of a frame, as wazero 1.12 lays them out on amd64, guessed a little too
+// high: frame_test.go compares them with its stack's end.
 const (
-	frameFixed = 64
+	frameFixed = 32
 	frameLocal = 8
 )
 

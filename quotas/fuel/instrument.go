@@ -4,7 +4,7 @@
 // "tick", is called, which sets it anew, waits, or ends the guest by a panic. [Check]
 // proves of a module, without trust in how it was made, that this is so.
 //
-// Charged are the head of each loop, enough calls that no recursion is free, each
+// Charged are the branches back in each loop, or its head, enough calls that no recursion is free, each
 // call of the host, and each instruction that moves memory, by its size and in chunks.
 // With Options.Stack each recursion also counts the bytes of native stack that it takes.
 //
@@ -15,7 +15,7 @@
 // Tables are the module's own: no host puts functions in them, or hands out references.
 //
 // Reading the source: instrument.go, rewrite.go (one body), choice.go (which calls),
-// callgraph.go, flow.go (what a loop pays for), bulk.go; check.go; below them
+// callgraph.go, bulk.go; check.go; below them
 // module.go and encode.go, body.go and opcode.go.
 package fuel
 

@@ -1,73 +1,27 @@
 package fuel
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// reading is a body's instructions, with the ways through it: free tells of each
-// whether it can be reached from the entry without passing the head of a loop.
+// reading is a body's instructions.
 type reading struct {
-	in   []instr
-	free []bool
-	base int
+	in     []instr
+	labels map[int][]uint32 // of each br_table, by its place
+	base   int
 }
 
 func newReading(b *body) (*reading, error) {
-	r := &reading{base: b.base}
+	r := &reading{base: b.base, labels: map[int][]uint32{}}
 	s := newScanner(b.code, b.base)
-	w := ways{now: true, ends: []way{{}}}
 	for s.next() {
+		if s.op == opBrTable {
+			r.labels[len(r.in)] = slices.Clone(s.labels)
+		}
 		r.in = append(r.in, s.instr)
-		r.free = append(r.free, w.now)
-		w.step(s)
 	}
 	return r, s.err
-}
-
-// ways finds what can be reached. It looks from the entry on, where flow asks what
-// must have been passed.
-type ways struct {
-	now  bool // a free way leads here
-	ends []way
-}
-
-// way is an open block.
-type way struct {
-	op     op
-	before bool // a free way leads to its beginning
-	end    bool // and to its end, by a branch or from the other side of an else
-}
-
-func (w *ways) step(s *scanner) {
-	top := &w.ends[len(w.ends)-1]
-	switch s.op {
-	case opBlock, opIf:
-		w.ends = append(w.ends, way{op: s.op, before: w.now})
-	case opLoop:
-		w.now = false
-		w.ends = append(w.ends, way{op: opLoop})
-	case opElse:
-		top.end = top.end || w.now
-		w.now, top.op = top.before, opElse
-	case opEnd:
-		w.now = w.now || top.end || top.op == opIf && top.before
-		w.ends = w.ends[:len(w.ends)-1]
-	case opBrIf:
-		w.branch(s.arg)
-	case opBr:
-		w.branch(s.arg)
-		w.now = false
-	case opBrTable:
-		for _, l := range s.labels {
-			w.branch(l)
-		}
-		w.now = false
-	case opReturn, opUnreachable:
-		w.now = false
-	}
-}
-
-func (w *ways) branch(label uint32) {
-	to := &w.ends[len(w.ends)-1-int(label)]
-	to.end = to.end || w.now && to.op != opLoop
 }
 
 // ordinary checks a function of the guest's own.
@@ -77,6 +31,7 @@ type ordinary struct {
 	fuel, held []bool // to be set, of each site
 	pos        int    // in the reading
 	sites      int    // passed
+	blocks     []bool // open ones: a loop that does not begin with a charge
 }
 
 // What smallInPlace writes is so long, and so far in is the instruction itself.
@@ -111,8 +66,23 @@ func (o *ordinary) instr(in *instr, before paid) error {
 	}
 	switch in.op {
 	case opLoop:
-		if p := o.enter(); p.fuel < leastCost || p.stack != 0 {
-			return fmt.Errorf("a loop does not begin with a charge")
+		p := o.enter()
+		o.blocks = append(o.blocks, p.fuel < leastCost || p.stack != 0)
+	case opBlock, opIf:
+		o.blocks = append(o.blocks, false)
+	case opEnd:
+		o.blocks = o.blocks[:max(len(o.blocks)-1, 0)]
+	case opBr:
+		if before.fuel < leastCost {
+			return o.branch(in.arg)
+		}
+	case opBrIf:
+		return o.branch(in.arg)
+	case opBrTable:
+		for _, l := range o.labels[o.pos-1] {
+			if err := o.branch(l); err != nil {
+				return err
+			}
 		}
 	case opCall, opCallIndirect:
 		return o.call(in, before)
@@ -130,11 +100,19 @@ func (o *ordinary) instr(in *instr, before paid) error {
 	return nil
 }
 
+// branch checks one that is not charged: it leads to no loop, or to one that is.
+func (o *ordinary) branch(label uint32) error {
+	if int(label) < len(o.blocks) && o.blocks[len(o.blocks)-1-int(label)] {
+		return fmt.Errorf("a loop is gone round without a charge")
+	}
+	return nil
+}
+
 func (o *ordinary) call(in *instr, before paid) error {
 	if in.op == opCall && (in.arg < o.imports || in.arg == o.data || o.o.Stack && in.arg == o.slow) {
 		return fmt.Errorf("function %d is called, which is none of the guest's", in.arg)
 	}
-	o.fuel[o.sites] = before.fuel >= leastCost || !o.free[o.pos-1]
+	o.fuel[o.sites] = before.fuel >= leastCost
 	o.held[o.sites] = before.stack != 0
 	o.sites++
 	if before.stack == 0 {

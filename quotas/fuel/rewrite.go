@@ -5,6 +5,8 @@ type rewriting struct {
 	*body
 	loops       []loop
 	fuel, stack []int64 // what is taken before each of its calls
+	open        open
+	seen        int // loops
 	params      int
 	bulkType    uint32 // of three i32
 }
@@ -14,13 +16,12 @@ func (l *layout) rewrite(b rewriting) error {
 	s := newScanner(b.code, b.base)
 	c := &code{layout: l, b: make([]byte, 0, len(b.code)+len(b.code)/4)}
 	last, local := size{}, false
-	loops, fuel, stack := b.loops, b.fuel, b.stack
+	fuel, stack := b.fuel, b.stack
 	for s.next() {
+		if c.control(s, &b) {
+			continue
+		}
 		switch s.op {
-		case opLoop:
-			c.b = append(c.b, b.code[s.at:s.instr.end]...)
-			c.charge(loops[0].cost)
-			loops = loops[1:]
 		case opCall, opCallIndirect:
 			c.enter(fuel[0], stack[0])
 			c.call(s)
@@ -40,6 +41,44 @@ func (l *layout) rewrite(b rewriting) error {
 		b.addLocal(typeI32)
 	}
 	return s.err
+}
+
+// control writes loops and branches back to them, and follows blocks; it tells whether
+// it has written the instruction.
+func (c *code) control(s *scanner, b *rewriting) bool {
+	switch s.op {
+	case opLoop:
+		b.open = append(b.open, b.seen)
+		b.seen++
+		c.b = append(c.b, b.code[s.at:s.instr.end]...)
+		if l := b.loops[b.seen-1]; l.head {
+			c.charge(l.cost)
+		}
+		return true
+	case opBlock, opIf:
+		b.open = append(b.open, -1)
+	case opEnd:
+		b.open = b.open[:max(len(b.open)-1, 0)]
+	case opBr, opBrIf:
+		if l := b.open.loop(s.arg); l >= 0 && !b.loops[l].head {
+			c.back(s, b.loops[l].cost)
+			return true
+		}
+	}
+	return false
+}
+
+// back writes a branch to a loop that is charged here.
+func (c *code) back(s *scanner, cost int64) {
+	if s.op == opBr {
+		c.charge(cost)
+		c.index(opBr, s.arg)
+		return
+	}
+	c.block(opIf)
+	c.charge(cost)
+	c.index(opBr, s.arg+1)
+	c.op(opEnd)
 }
 
 // move writes what takes the place of an instruction that moves memory, and tells
