@@ -1,9 +1,9 @@
 package hogs
 
 import (
+	"fmt"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -53,47 +53,62 @@ func releaseFamily(t *testing.T, v *visitor, family string) {
 	}
 }
 
-// bornBad are apps that are hogs when they are imported.
-func bornBad() map[string]struct {
-	code  string
-	limit quotas.Limit
-} {
-	return map[string]struct {
-		code  string
-		limit quotas.Limit
-	}{
-		"endless":    {"while True:\n    pass\n", quotas.LimitStartupCPU},
-		"persistent": {"while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass\n", quotas.LimitStartupCPU},
-		"native":     {"sum(range(10**12))\n", quotas.LimitStartupCPU},
-		"balloon":    {"hoard = []\nwhile True:\n    hoard.append(bytearray(1 << 20))\n", quotas.LimitMemory},
-		"sleeper":    {"import time\ntime.sleep(1e9)\n", quotas.LimitStartupTimeout},
-		"sleepless":  {"import time\nwhile True:\n    try:\n        time.sleep(1e9)\n    except BaseException:\n        pass\n", quotas.LimitStartupTimeout},
-		"deep":       {"values = iter([1])\nfor _ in range(100_000):\n    values = map(int, values)\nnext(values)\n", quotas.LimitStack},
+// badStart is an app that is a hog when it is imported, and the limit that it meets.
+type badStart struct {
+	name, code string
+	limit      quotas.Limit
+}
+
+func badStarts() []badStart {
+	const catching = "while True:\n    try:\n        %s\n    except BaseException:\n        pass\n"
+	return []badStart{
+		{"endless", "while True:\n    pass\n", quotas.LimitStartupCPU},
+		{"persistent", fmt.Sprintf(catching, "while True: pass"), quotas.LimitStartupCPU},
+		{"native", "sum(range(10**12))\n", quotas.LimitStartupCPU},
+		{"balloon", "hoard = []\nwhile True:\n    hoard.append(bytearray(1 << 20))\n", quotas.LimitMemory},
+		{"sleeper", "import time\ntime.sleep(1e9)\n", quotas.LimitStartupTimeout},
+		{"sleepless", "import time\n" + fmt.Sprintf(catching, "time.sleep(1e9)"), quotas.LimitStartupTimeout},
+		{"deep", "values = iter([1])\nfor _ in range(100_000):\n    values = map(int, values)\nnext(values)\n", quotas.LimitStack},
 	}
+}
+
+// files returns the bundle: bad, or mended.
+func (s badStart) files(mended bool) testkit.Files {
+	manifest := "[app]\nentry = \"app:application\"\nhosts = [\"" + s.name + ".localhost\"]\n"
+	if mended {
+		return testkit.Files{"app.py": neighbourApp, "wasgi.toml": manifest}
+	}
+	manifest += "[limits]\nmemory = \"64MiB\"\n"
+	switch s.limit {
+	case quotas.LimitStartupCPU:
+		manifest += "startup_cpu = \"500ms\"\n"
+	case quotas.LimitStartupTimeout:
+		manifest += "startup_timeout = \"2s\"\n"
+	}
+	return testkit.Files{"app.py": s.code + neighbourApp, "wasgi.toml": manifest}
 }
 
 // TestHogsAtTheStart serves apps that never come to be: each is told of, and once it is
 // mended it answers.
 func TestHogsAtTheStart(t *testing.T) {
 	t.Parallel()
-	const manifest = "[app]\nentry = \"app:application\"\nhosts = [\"%.localhost\"]\n[limits]\nmemory = \"64MiB\"\nstartup_cpu = \"1s\"\nstartup_timeout = \"6s\"\n"
 	dir := t.TempDir()
-	for name, bad := range bornBad() {
-		testkit.Write(t, filepath.Join(dir, name), testkit.Files{"app.py": bad.code + neighbourApp, "wasgi.toml": strings.ReplaceAll(manifest, "%", name)})
+	for _, bad := range badStarts() {
+		testkit.Write(t, filepath.Join(dir, bad.name), bad.files(false))
 	}
 	stageNeighbour(t, dir)
 	server := testkit.Start(t, testkit.Options{Dir: dir})
 	v := newVisitor(t, server)
 	stop := v.watch(t)
-	for name, bad := range bornBad() {
-		got, err := v.get(name, "/")
+	for _, bad := range badStarts() {
+		got, err := v.get(bad.name, "/")
 		if err != nil || got.status != http.StatusServiceUnavailable || got.limit != string(bad.limit) {
-			t.Errorf("%s: %+v, %v; want 503 and %q", name, got, err, bad.limit)
+			t.Errorf("%s: %+v, %v; want 503 and %q", bad.name, got, err, bad.limit)
 		}
-		testkit.Write(t, filepath.Join(dir, name), testkit.Files{"app.py": neighbourApp})
+		testkit.Write(t, filepath.Join(dir, bad.name), bad.files(true))
 	}
-	for name := range bornBad() {
-		awaitMended(t, v, name)
+	for _, bad := range badStarts() {
+		awaitMended(t, v, bad.name)
 	}
 	stop()
 }
