@@ -80,7 +80,10 @@ func validate(t testing.TB, wasm []byte) {
 	}
 }
 
-var errSpent = errors.New("the budget is spent")
+// errSpent is what ends a guest that has used its budget.
+type errSpent struct{}
+
+func (errSpent) Error() string { return "the budget is spent" }
 
 // host is what the guests of the tests meet.
 type host struct {
@@ -96,7 +99,7 @@ type host struct {
 func (h *host) tick(_ context.Context, mod api.Module, _ []uint64) {
 	h.ticks++
 	if h.budget > 0 && h.given >= h.budget {
-		panic(errSpent)
+		panic(errSpent{})
 	}
 	h.given += h.slice
 	g := mod.ExportedGlobal(Fuel).(api.MutableGlobal)

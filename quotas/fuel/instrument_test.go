@@ -151,7 +151,7 @@ func TestRunawaysEnd(t *testing.T) {
 				out := rewritten(t, wat(t, test.guest), Options{Stack: stack})
 				g := load(t, wazero.NewRuntimeConfigCompiler(), out, &host{slice: 1000, budget: 100_000, stack: 1 << 40})
 				s := steps(t, test.steps)[0]
-				if got := g.call(s.name, s.args...); !strings.Contains(got, errSpent.Error()) {
+				if got := g.call(s.name, s.args...); !strings.Contains(got, errSpent{}.Error()) {
 					t.Errorf("ends with %s", got)
 				}
 			})

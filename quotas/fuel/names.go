@@ -1,69 +1,83 @@
 package fuel
 
-import "fmt"
+import "slices"
 
-// Parts of the name section that hold indices of functions.
+// Parts of the name section.
 const (
+	namesModule    = 0
 	namesFunctions = 1
-	namesLocals    = 2
-	namesLabels    = 3
 )
 
 // rename adjusts the section "name": functions at and after first have moved by n,
-// and those added get names. Names of locals and labels are dropped.
-func (m *module) rename(first, n int, added map[int]string) error {
+// and those added get names. Other names than the module's and the functions' are
+// dropped, and a section that cannot be read is, as nothing depends on it.
+func (m *module) rename(first, n int, added map[int]string) {
+	total := m.importedCount(kindFunction) + len(m.functions)
+	m.customs = slices.DeleteFunc(m.customs, func(c custom) bool {
+		return c.name == "name" && new(names).read(c.bytes) != nil
+	})
 	for i := range m.customs {
 		if c := &m.customs[i]; c.name == "name" {
-			b, err := renamed(c.bytes, first, n, added, m.importedCount(kindFunction)+len(m.functions))
-			if err != nil {
-				return fmt.Errorf("section \"name\": %w", err)
-			}
-			c.bytes = b
+			var was names
+			was.read(c.bytes)
+			c.bytes = was.moved(first, n, added).encode(total)
 		}
 	}
-	return nil
 }
 
-func renamed(section []byte, first, n int, added map[int]string, total int) ([]byte, error) {
-	var out []byte
+// names are what a name section holds.
+type names struct {
+	module    string
+	functions map[int]string
+}
+
+func (n *names) read(section []byte) error {
+	n.functions = map[int]string{}
 	r := &reader{b: section}
 	for r.more() {
 		id := r.byte()
 		part := r.part(r.u32())
 		switch id {
-		case namesLocals, namesLabels:
-			continue
+		case namesModule:
+			n.module = part.name()
 		case namesFunctions:
-			part = &reader{b: renamedFunctions(part, first, n, added, total), err: part.err}
+			part.each(func(r *reader) { n.functions[int(r.u32())] = r.name() })
+		default:
+			continue
 		}
-		if part.err != nil {
-			return nil, part.err
+		if err := part.end(); err != nil {
+			return err
 		}
-		out = append(appendU32(append(out, id), uint32(len(part.b))), part.b...)
 	}
-	return out, r.err
+	return r.err
 }
 
-// renamedFunctions makes the names of functions anew, in the order of their indices.
-func renamedFunctions(r *reader, first, n int, added map[int]string, total int) []byte {
-	names := map[int]string{}
-	r.each(func(r *reader) {
-		index, name := int(r.u32()), r.name()
+func (n *names) moved(first, by int, added map[int]string) *names {
+	now := &names{module: n.module, functions: map[int]string{}}
+	for index, name := range n.functions {
 		if index >= first {
-			index += n
+			index += by
 		}
-		names[index] = name
-	})
-	for index, name := range added {
-		names[index] = name
+		now.functions[index] = name
 	}
+	for index, name := range added {
+		now.functions[index] = name
+	}
+	return now
+}
+
+// encode writes the names of so many functions, in the order of their indices.
+func (n *names) encode(total int) []byte {
 	var list []byte
-	count := 0
+	count := uint32(0)
 	for i := range total {
-		if name, ok := names[i]; ok {
+		if name, ok := n.functions[i]; ok {
 			list = appendName(appendU32(list, uint32(i)), name)
 			count++
 		}
 	}
-	return append(appendU32(nil, uint32(count)), list...)
+	list = append(appendU32(nil, count), list...)
+	module := appendName(nil, n.module)
+	b := append(appendU32([]byte{namesModule}, uint32(len(module))), module...)
+	return append(appendU32(append(b, namesFunctions), uint32(len(list))), list...)
 }
