@@ -7,7 +7,7 @@
 LISTEN ?= 127.0.0.1:8080
 RECIPE  = go run ./pyruntime/build
 
-.PHONY: help run build runtime apps check test test-cpython bench stress clean
+.PHONY: help run build runtime apps check test test-cpython bench bench-quotas stress clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ test-cpython: build ## run CPython's own tests in the sandbox
 bench: build ## measure against uWSGI and gunicorn, in turn in one run
 	$(RECIPE) tools uwsgi uwsgi-plugin-python3 gunicorn python3
 	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
+
+bench-quotas: build ## measure what limits cost, how well they hold and what neighbours feel of it
+	WASGI_BIN=$(CURDIR)/bin/wasgi go test -count=1 -run '^$$' -bench Quotas -benchtime 1x -timeout 30m ./test/hogs
 
 stress: build ## the long runs: hostile calls, a model file system, system calls traced
 	$(RECIPE) tools strace

@@ -1,0 +1,133 @@
+package hogs
+
+import (
+	"net/http"
+	goruntime "runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"wasgi/test/testkit"
+)
+
+// measureVictim compares what the app hello can do alone with what it can do while twice
+// as many tenants compute without a pause as there are processors. It is measured with
+// hogs that run for long, and with those that meet a limit of half a second and whose
+// interpreters are made anew each time.
+func measureVictim(b *testing.B, r *report) {
+	for _, kind := range []struct{ name, limits string }{
+		{"endless", "cpu = \"10m\"\ntimeout = \"10m\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n"},
+		{"restarting", "cpu = \"500ms\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n"},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			dir := b.TempDir()
+			testkit.Stage(b, dir, testkit.App{Name: "hello"})
+			tenants := stageHogs(b, dir, 2*goruntime.NumCPU(), kind.limits)
+			server := testkit.Start(b, testkit.Options{Dir: dir, Args: []string{"--access-log=false"}})
+			alone := visit(b, server)
+			stop := keepHogs(server, tenants)
+			time.Sleep(time.Second)
+			beside := visit(b, server)
+			server.Kill() // the hogs have no end of their own
+			stop()
+			reportVictim(b, r, alone, beside, len(tenants)+1)
+		})
+	}
+}
+
+// keepHogs keeps one request of each tenant in flight until the function returned is
+// called.
+func keepHogs(server *testkit.Server, tenants []string) (stop func()) {
+	end := make(chan struct{})
+	var group sync.WaitGroup
+	for i, tenant := range tenants {
+		path := steady(i)
+		group.Go(func() {
+			for c := newCaller(server.Address(), tenant, path); ; time.Sleep(time.Millisecond) {
+				_, _ = c.call() // how hogs end is measured elsewhere
+				select {
+				case <-end:
+					return
+				default:
+				}
+			}
+		})
+	}
+	return func() { close(end); group.Wait() }
+}
+
+// visits are what hello did in some seconds: at an even pace, and as fast as it could.
+type visits struct {
+	times  sample        // from when a request was to be sent until its answer
+	rate   float64       // requests a second, as fast as they go
+	cost   time.Duration // the server's processor time of each of those, if nothing else runs
+	server float64       // processors that the server used meanwhile
+	failed int64
+}
+
+const visitLength = 8 * time.Second
+
+func visit(b *testing.B, server *testkit.Server) visits {
+	b.Helper()
+	var v visits
+	v.times, v.failed = pace(server.Address(), 200, visitLength)
+	before, begun := processCPU(b, server.Pid()), time.Now()
+	n := plan{server.Address(), visitLength, []stream{{"hello", "/plain", 4, 0}}}.run()[0]
+	used, took := processCPU(b, server.Pid())-before, time.Since(begun)
+	v.rate = float64(n.good.Load()) / took.Seconds()
+	v.cost = used / time.Duration(max(1, n.good.Load()))
+	v.server = float64(used) / float64(took)
+	v.failed += n.bad.Load()
+	return v
+}
+
+// pace sends requests at an even rate, whether or not the earlier ones are answered.
+func pace(address string, rate int, length time.Duration) (times sample, failed int64) {
+	const connections = 16
+	due := make(chan time.Time, int(length.Seconds())*rate)
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for range connections {
+		group.Go(func() {
+			c := newCaller(address, "hello", "/plain")
+			defer c.close(nil)
+			for at := range due {
+				status, err := c.call()
+				took := time.Since(at)
+				mu.Lock()
+				times = append(times, took)
+				if err != nil || status != http.StatusOK {
+					failed++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	begun := time.Now()
+	for i := range cap(due) {
+		at := begun.Add(time.Duration(i) * time.Second / time.Duration(rate))
+		time.Sleep(time.Until(at))
+		due <- at
+	}
+	close(due)
+	group.Wait()
+	return times, failed
+}
+
+// reportVictim compares. A fair share: of the processors that the server had, which are
+// those of the machine without what this client and others used, each of the tenants
+// that want more than there is has the same part, as their weights are equal. What hello
+// could answer with its part, at what a request costs the server when nothing else runs,
+// or what it answers alone if that is less, is fair.
+func reportVictim(b *testing.B, r *report, alone, beside visits, tenants int) {
+	b.Helper()
+	part := beside.server / float64(tenants)
+	fair := min(alone.rate, part/alone.cost.Seconds())
+	r.tell(b, "hello p99 alone", milliseconds(alone.times.at(0.99)), "ms")
+	r.most(b, "hello p99", milliseconds(beside.times.at(0.99)), "ms", 2*milliseconds(alone.times.at(0.99))+2)
+	r.tell(b, "hello rate alone", alone.rate, "req/s")
+	r.tell(b, "hello rate", beside.rate, "req/s")
+	r.tell(b, "hello fair rate", fair, "req/s")
+	r.least(b, "hello of its fair rate", beside.rate/fair*100, "%", 80)
+	r.most(b, "hello failed", float64(alone.failed+beside.failed), "requests", 0)
+}
