@@ -10,7 +10,8 @@ import (
 // guests begin with: they share its memory until they write to it. It never changes, and
 // nothing that happens to a file takes it away, for it is in none. Its maker holds one
 // reference and each Memory that is on it another; with the last one its memory is
-// given back. It is safe for concurrent use.
+// given back. No Budget is charged for it: that is its maker's, by Size or Resident. It is
+// safe for concurrent use.
 type MemoryImage struct {
 	size    Bytes
 	full    pageSet // the pages that are not all zeros
@@ -80,17 +81,22 @@ func (i *MemoryImage) Release() {
 }
 
 // restore makes the pages from start to end of b, a guest's memory, what they are in the
-// image. Pages of zeros are not read from the image: that would cost it memory.
-func (i *MemoryImage) restore(b []byte, start, end int) {
-	for start < end {
-		to, full := i.full.run(start, end)
-		if full {
-			copy(b[start:to], i.content.bytes[start:to])
-		} else {
-			clear(b[start:to])
+// image, and returns how many bytes of pages were not. Pages of zeros are not read from
+// the image: that would cost it memory.
+func (i *MemoryImage) restore(b []byte, start, end int) (changed int) {
+	for ; start < end; start += int(ImagePage) {
+		page := b[start : start+int(ImagePage)]
+		if i.full.has(start) {
+			if from := i.content.bytes[start : start+int(ImagePage)]; !bytes.Equal(page, from) {
+				copy(page, from)
+				changed += len(page)
+			}
+		} else if !zeros(page) {
+			clear(page)
+			changed += len(page)
 		}
-		start = to
 	}
+	return changed
 }
 
 // ImageWriter makes a MemoryImage, whose content is zeros but for what is written. It is

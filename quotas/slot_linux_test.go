@@ -238,13 +238,8 @@ func TestMapGivesMemoryBack(t *testing.T) {
 	if n := mappings(t, m.reserved); n > 3 {
 		t.Errorf("a slot has %d mappings", n)
 	}
-	own := 0
-	m.pages.own(m.reserved, func(start, end int) bool {
-		own += end - start
-		return true
-	})
-	if own != 0 {
-		t.Errorf("%d bytes are still the slot's own", own)
+	if own := ownBytes(m); own != 0 {
+		t.Errorf("%v are still the slot's own", own)
 	}
 	in := make([]byte, (8*MiB)/Bytes(os.Getpagesize()))
 	if _, _, errno := unix.Syscall(unix.SYS_MINCORE, addressOf(m.reserved[MiB:]), uintptr(8*MiB-MiB), addressOf(in)); errno != 0 {
@@ -276,8 +271,11 @@ func TestResetKeepsPagesAndAllocatesNothing(t *testing.T) {
 	}
 	write()
 	reset(t, m)
-	if n := reset(t, m); n != 59 {
-		t.Errorf("%d pages are the slot's own after Reset, want the 59 that it wrote", n)
+	if n := ownBytes(m); n != 59*ImagePage {
+		t.Errorf("%v are the slot's own after Reset, want the 59 pages that it wrote", n)
+	}
+	if n := reset(t, m); n != 0 {
+		t.Errorf("%d pages were changed since Reset", n)
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		write()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 
@@ -95,21 +96,39 @@ func TestResetMakesTheImageOfAnyContent(t *testing.T) {
 	}
 }
 
-// All of it is written, so that it is mapped anew and not copied.
+// Pages that were written once are not kept for good where there are many.
 func TestResetOfVeryManyPages(t *testing.T) {
 	want := contentWith(newRand(), 16*MiB, 4)
 	m := newMemory(t, 0, 32*MiB, nil)
 	mapOnto(t, m, imageOf(t, want))
-	for range 2 {
-		for i := range all(m) {
-			m.reserved[i] = 0xff
+	for _, test := range []struct {
+		written Bytes
+		kept    Bytes // of the slot's own
+	}{{16 * MiB, 16 * MiB}, {16 * MiB, 16 * MiB}, {4 * MiB, 16 * MiB}, {4*MiB - ImagePage, 0}, {MiB, MiB}, {8 * MiB, 8 * MiB}, {0, 8 * MiB}} {
+		for i := range m.reserved[:test.written] {
+			m.reserved[i] ^= 0xff
 		}
-		reset(t, m)
+		n := reset(t, m)
 		wantSame(t, "after Reset", all(m), want)
+		if !sharesImages {
+			continue
+		}
+		if Bytes(n)*ImagePage != test.written {
+			t.Errorf("%d pages were written, want those of %v", n, test.written)
+		}
+		if kept := ownBytes(m); kept != test.kept {
+			t.Errorf("after %v were written %v are kept, want %v", test.written, kept, test.kept)
+		}
 	}
-	if n := reset(t, m); sharesImages && n != 0 {
-		t.Errorf("%d pages are left to copy after the image was mapped anew", n)
-	}
+}
+
+// ownBytes returns how much of m is its own and not an image's.
+func ownBytes(m *Memory) (n Bytes) {
+	m.pages.own(m.reserved, func(start, end int) bool {
+		n += Bytes(end - start)
+		return true
+	})
+	return n
 }
 
 func TestMapLeavesNothingOfWhatWas(t *testing.T) {
@@ -255,8 +274,7 @@ func TestImageOutlivesItsMaker(t *testing.T) {
 	}
 }
 
-// With the race detector: slots of many goroutines on the same images, which their maker
-// releases meanwhile.
+// With the race detector: slots of many goroutines on the same images.
 func TestSlotsShareImages(t *testing.T) {
 	const slots, turns = 32, 30
 	budget := NewBudget(GiB, nil)
@@ -410,5 +428,25 @@ func TestAttachRefusesAnotherEngine(t *testing.T) {
 	r, compiled := grower(t)
 	if err := m.Attach(start(t, r, compiled, MiB).Memory()); err == nil {
 		t.Error("the memory of another guest is attached")
+	}
+}
+
+// tooSmall is an engine's memory that cannot grow.
+type tooSmall struct {
+	api.Memory
+	Buffer []byte
+}
+
+func (*tooSmall) Grow(uint32) (uint32, bool) { return 0, false }
+
+// So it is for an image beyond the most that a guest's module declares.
+func TestGuestThatCannotBeShownItsSize(t *testing.T) {
+	m := newMemory(t, PageSize, MiB, nil)
+	guest := &tooSmall{Buffer: m.Reallocate(uint64(PageSize))}
+	if err := m.Attach(guest); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Map(imageOf(t, make([]byte, MiB))); err == nil || !strings.Contains(err.Error(), "show a guest 1048576 bytes") {
+		t.Errorf("Map: %v", err)
 	}
 }
