@@ -1,6 +1,7 @@
 package quotas
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -61,12 +62,11 @@ func grown(t testing.TB, m *Memory, pages int) {
 	if m.Reallocate(m.used+uint64(pages)*uint64(PageSize)) == nil {
 		t.Fatalf("no %d pages more than %d bytes", pages, m.used)
 	}
-	for i := from; i < m.used; i++ {
-		if m.reserved[i] != 0 {
-			t.Fatalf("byte %#x of new memory is %d", i, m.reserved[i])
-		}
-		m.reserved[i] = 0xab
+	fresh := m.reserved[from:m.used]
+	if !zeros(fresh) {
+		t.Fatalf("memory that it grew by at %#x is not all zeros", from)
 	}
+	copy(fresh, bytes.Repeat([]byte{0xab}, len(fresh)))
 }
 
 func TestResetMakesTheImageOfAnyContent(t *testing.T) {
@@ -105,8 +105,8 @@ func TestResetOfVeryManyPages(t *testing.T) {
 		written Bytes
 		kept    Bytes // of the slot's own
 	}{{16 * MiB, 16 * MiB}, {16 * MiB, 16 * MiB}, {4 * MiB, 16 * MiB}, {4*MiB - ImagePage, 0}, {MiB, MiB}, {8 * MiB, 8 * MiB}, {0, 8 * MiB}} {
-		for i := range m.reserved[:test.written] {
-			m.reserved[i] ^= 0xff
+		for at := Bytes(0); at < test.written; at += ImagePage {
+			m.reserved[at+at/ImagePage%ImagePage] ^= 0xff // elsewhere in each page
 		}
 		n := reset(t, m)
 		wantSame(t, "after Reset", all(m), want)
