@@ -6,20 +6,22 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero/experimental"
-	"golang.org/x/sys/unix"
 )
 
 // PageSize is WebAssembly's, the unit in which a guest's memory grows.
 const PageSize = 64 * KiB
 
 // Memory is the linear memory of one guest. All its addresses are reserved at once and
-// committed as it grows, so it never moves; none of it is on Go's heap. It is used by
-// the goroutine that runs the guest.
+// committed as it grows, so it never moves; none of it is on Go's heap. It begins with
+// zeros, or with what a MemoryImage has. It is used by the goroutine that runs the guest.
 type Memory struct {
 	used     uint64
 	reserved []byte
 	budget   *Budget
 	refused  int
+	image    *MemoryImage // that it is on, with a reference; nil for none
+	pages    pagemap      // finds what the guest wrote
+	guest    guestMemory
 }
 
 // NewMemory reserves memory for a guest that begins with initial bytes and may grow to
@@ -31,16 +33,20 @@ func NewMemory(initial, limit Bytes, budget *Budget) (*Memory, error) {
 	if initial > limit || limit <= 0 {
 		return nil, fmt.Errorf("the guest begins with %s of memory, its limit is %s", initial, limit)
 	}
-	b, err := unix.Mmap(-1, 0, int(limit), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	b, err := reserve(limit)
 	if err != nil {
 		return nil, fmt.Errorf("reserve %s of addresses: %w", limit, err)
 	}
 	m := &Memory{reserved: b, budget: budget}
 	if m.Reallocate(uint64(initial)) == nil {
 		m.Free()
-		return nil, &Exceeded{Limit: LimitMemory, Detail: fmt.Sprintf("all guests together leave no %s", initial), RetryAfter: time.Second}
+		return nil, noneLeft(initial)
 	}
 	return m, nil
+}
+
+func noneLeft(size Bytes) error {
+	return &Exceeded{Limit: LimitMemory, Detail: fmt.Sprintf("all guests together leave no %s", size), RetryAfter: time.Second}
 }
 
 // Context returns a context for instantiating the one guest that m is for, which then
@@ -53,6 +59,9 @@ func (m *Memory) Context(ctx context.Context) context.Context {
 // Reallocate implements experimental.LinearMemory: it commits memory up to size, or
 // returns nil past the limit.
 func (m *Memory) Reallocate(size uint64) []byte {
+	if m.guest.shown {
+		return m.reserved[:m.used:m.used]
+	}
 	if size > uint64(len(m.reserved)) || size > m.used && !m.commit(size) {
 		m.refused++
 		return nil
@@ -65,7 +74,7 @@ func (m *Memory) commit(size uint64) bool {
 	if !m.budget.Take(more) {
 		return false
 	}
-	if err := unix.Mprotect(m.reserved[m.used:size], unix.PROT_READ|unix.PROT_WRITE); err != nil {
+	if err := commit(m.reserved[m.used:size]); err != nil {
 		m.budget.Give(more)
 		return false
 	}
@@ -82,15 +91,18 @@ func (m *Memory) Reserved() Bytes { return Bytes(len(m.reserved)) }
 // Refused returns how often the guest was refused more.
 func (m *Memory) Refused() int { return m.refused }
 
-// Free gives the addresses back; the guest must not run any more. It may be called
+// Free gives the addresses and the image back; the guest must not run any more. It may be called
 // again.
 func (m *Memory) Free() {
 	if m.reserved == nil {
 		return
 	}
-	if err := unix.Munmap(m.reserved); err != nil {
+	if err := release(m.reserved); err != nil {
 		panic(fmt.Sprintf("unmap a guest's memory of %d bytes: %v", len(m.reserved), err)) // cannot be: mapped above
 	}
 	m.budget.Give(Bytes(m.used))
-	m.reserved, m.used = nil, 0
+	if m.image != nil {
+		m.image.Release()
+	}
+	*m = Memory{refused: m.refused}
 }

@@ -1,0 +1,37 @@
+package quotas
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// reserve returns size addresses that nothing can be read from or written to, and that
+// cost no memory. The caller owns them until release.
+func reserve(size Bytes) ([]byte, error) {
+	return unix.Mmap(-1, 0, int(size), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+}
+
+// commit makes b, of addresses that were reserved or discarded, memory that is all zeros.
+func commit(b []byte) error {
+	return unix.Mprotect(b, unix.PROT_READ|unix.PROT_WRITE)
+}
+
+// discard makes b, of whole pages, what reserve gives: what it held is gone, and the
+// memory is the kernel's.
+func discard(b []byte) error {
+	return mapAt(b, -1, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+}
+
+// release gives back all that one call of reserve gave.
+func release(b []byte) error { return unix.Munmap(b) }
+
+// mapAt maps the beginning of fd, or with -1 nothing, in the place of b, of whole pages
+// of addresses that the caller owns.
+func mapAt(b []byte, fd, prot, flags int) error {
+	if len(b) == 0 {
+		return nil
+	}
+	_, err := unix.MmapPtr(fd, 0, unsafe.Pointer(&b[0]), uintptr(len(b)), prot, flags|unix.MAP_FIXED)
+	return err
+}

@@ -1,0 +1,83 @@
+//go:build !linux
+
+package quotas
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// content is what a MemoryImage holds: memory that can only be read once it is sealed.
+// Without Linux's files in memory guests do not share it: each has a copy.
+type content struct {
+	size  int
+	bytes []byte
+}
+
+func newContent(size int) (content, error) {
+	if size == 0 {
+		return content{}, nil
+	}
+	b, err := reserve(Bytes(size))
+	if err != nil {
+		return content{}, fmt.Errorf("reserve: %w", err)
+	}
+	if err := commit(b); err != nil {
+		release(b)
+		return content{}, fmt.Errorf("commit: %w", err)
+	}
+	return content{size: size, bytes: b}, nil
+}
+
+// write puts p at an offset that has room for it.
+func (c *content) write(p []byte, at int) error {
+	copy(c.bytes[at:], p)
+	return nil
+}
+
+// clear makes n bytes at an offset, whole pages of ImagePage, zeros.
+func (c *content) clear(at, n int) error {
+	clear(c.bytes[at : at+n])
+	return nil
+}
+
+// seal makes the content as it is for good.
+func (c *content) seal() error {
+	if c.size == 0 {
+		return nil
+	}
+	return unix.Mprotect(c.bytes, unix.PROT_READ)
+}
+
+// mapOnto makes b, as long as the content, a copy of it. The content is sealed.
+func (c *content) mapOnto(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if err := discard(b); err != nil {
+		return err
+	}
+	if err := commit(b); err != nil {
+		return err
+	}
+	for at := 0; at < len(b); at += int(ImagePage) {
+		if page := c.bytes[at : at+int(ImagePage)]; !zeros(page) {
+			copy(b[at:], page)
+		}
+	}
+	return nil
+}
+
+// resident returns how much memory the content takes at most.
+func (c *content) resident() Bytes { return Bytes(c.size) }
+
+func (c *content) close() {
+	if c.bytes == nil {
+		return
+	}
+	if err := release(c.bytes); err != nil {
+		panic(fmt.Sprintf("unmap a memory image of %d bytes: %v", c.size, err)) // cannot be: mapped above
+	}
+	c.bytes = nil
+}

@@ -1,0 +1,35 @@
+package quotas
+
+// ImagePage is the unit, in bytes, in which a MemoryImage keeps content.
+const ImagePage = 4 * KiB
+
+// pageSet is a set of an image's pages, a bit of each. Its methods take and return
+// offsets in bytes, multiples of ImagePage.
+type pageSet []uint64
+
+func newPageSet(size Bytes) pageSet { return make(pageSet, (size/ImagePage+63)/64) }
+
+func (s pageSet) has(at int) bool {
+	page := at / int(ImagePage)
+	return s[page/64]&(1<<(page%64)) != 0
+}
+
+// set puts the page at in, or takes it out.
+func (s pageSet) set(at int, in bool) {
+	page := at / int(ImagePage)
+	if in {
+		s[page/64] |= 1 << (page % 64)
+	} else {
+		s[page/64] &^= 1 << (page % 64)
+	}
+}
+
+// run returns the end of the pages from start that are all in the set, or all not, and
+// which of the two. Start is below end.
+func (s pageSet) run(start, end int) (to int, in bool) {
+	in = s.has(start)
+	for to = start + int(ImagePage); to < end && s.has(to) == in; {
+		to += int(ImagePage)
+	}
+	return to, in
+}
