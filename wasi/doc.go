@@ -90,7 +90,8 @@
 // module.go binds functions to wazero; args.go, environ.go, clock.go, fd*.go,
 // path*.go, poll.go, proc.go, random.go and sock.go are the specification's
 // groups; memory.go, descriptors.go and resolve.go are what they stand on;
-// sandbox.go holds it together; lock.go, lockqueue.go and hostlock.go are how
-// sandboxes lock files against one another. fs.go says what a file system is; rootfs.go, archive*.go,
+// sandbox.go holds it together; lock.go, lockqueue.go and hostlock_*.go are how
+// sandboxes lock files against one another; host.go and hosttimes_*.go are what
+// directories of the host share. fs.go says what a file system is; rootfs.go, archive*.go,
 // rodir.go, data*.go and tmp*.go are the ones there are.
 package wasi

@@ -99,7 +99,7 @@ func (t *lockTable) test(o *lockOwner, s span) (blocking span, found bool, errno
 	if blocking, found = t.conflict(o, s); found {
 		return blocking, true, ESUCCESS
 	}
-	return testHost(t.host, s)
+	return testHost(t.host, s, len(t.owners) == 0)
 }
 
 // release gives up all that o has locked.
@@ -170,7 +170,7 @@ func (t *lockTable) unlockHost(s span) {
 		}
 	}
 	for _, f := range free {
-		unlockHost(t.host, f)
+		unlockHost(t.host, f, len(t.owners) == 0)
 	}
 }
 
