@@ -18,7 +18,7 @@ func (d *Data) make(p string, do func() error) Errno {
 		return errno
 	}
 	if err := do(); err != nil {
-		d.freeInode(0)
+		d.freeInode(0, 0)
 		return errnoOf(err)
 	}
 	return ESUCCESS
