@@ -121,6 +121,13 @@ func (t *lockTable) release(o *lockOwner) {
 	}
 }
 
+// holds says whether o has something locked here.
+func (t *lockTable) holds(o *lockOwner) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.owners[o]) > 0
+}
+
 // conflict returns the first lock of another owner that s cannot be beside.
 func (t *lockTable) conflict(o *lockOwner, s span) (first span, found bool) {
 	for other, list := range t.owners {

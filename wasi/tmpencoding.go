@@ -44,13 +44,7 @@ func (n *imageNode) append(b []byte) []byte {
 
 // append appends frozen content to b: the size, then each page after its number.
 func (p *pages) append(b []byte) []byte {
-	var numbers []int64
-	for i := range p.base {
-		if i*pageSize < p.lent {
-			numbers = append(numbers, i)
-		}
-	}
-	slices.Sort(numbers)
+	numbers := p.numbers()
 	b = binary.AppendUvarint(b, uint64(p.size))
 	b = binary.AppendUvarint(b, uint64(len(numbers)))
 	for _, i := range numbers {

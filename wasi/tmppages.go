@@ -1,5 +1,7 @@
 package wasi
 
+import "slices"
+
 // pageSize is the size of a page of a file in memory.
 const pageSize = 4096
 
@@ -150,6 +152,21 @@ func (p *pages) cut(first, end int64) {
 		}
 	}
 	p.own = kept
+}
+
+// numbers lists the pages that are there, in order.
+func (p *pages) numbers() []int64 {
+	var list []int64
+	for i := range p.own {
+		list = append(list, i)
+	}
+	for i := range p.base {
+		if p.sharedOf(i) > 0 {
+			list = append(list, i)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // freeze makes all that p has lent, and returns it for others to have. Pages
