@@ -66,7 +66,8 @@ type Config struct {
 	Work func(n int)
 }
 
-// Validate says what is wrong with c; nil if New would accept it.
+// Validate says what is wrong with c; nil if New would accept it, should the
+// files be there that State has open.
 func (c Config) Validate() error {
 	for _, list := range [][]string{c.Args, c.Env} {
 		for _, s := range list {
@@ -87,6 +88,11 @@ func (c Config) Validate() error {
 	}
 	if len(c.Preopens) > maxDescriptors/2 {
 		return fmt.Errorf("%d preopens: more than %d", len(c.Preopens), maxDescriptors/2)
+	}
+	if c.State != nil {
+		if err := c.State.Validate(); err != nil {
+			return err
+		}
 	}
 	return validateMounts(c.Mounts)
 }
@@ -266,9 +272,8 @@ func (r preopened) open() *descriptor {
 func (s *Sandbox) SetContext(ctx context.Context) { s.ctx = ctx }
 
 // Close closes all files the guest has open, which unlocks what it has locked
-// in them, and forgets the module. A guest
-// call after it finds no descriptor open. It may be called again; the error is
-// the first of closing a file.
+// in them, and forgets the module. A guest call after it finds no descriptor
+// open. It may be called again; the error is the first of closing a file.
 func (s *Sandbox) Close() error {
 	s.mod, s.mem = nil, nil
 	if err := s.closeAll(); err != nil {
