@@ -8,6 +8,7 @@ type account struct {
 	mu    sync.Mutex
 	quota Quota
 	used  Usage
+	lent  int64 // bytes of used that an image has, and that were not taken
 	short int64 // how often more was asked for than the quota has
 
 	// take and give move bytes from and to where more than this file system's come
@@ -66,18 +67,64 @@ func (a *account) growAll(n int64) Errno {
 }
 
 // shrink gives n bytes back.
-func (a *account) shrink(n int64) {
+func (a *account) shrink(n int64) { a.shrinkLent(n, 0) }
+
+// shrinkLent gives n bytes back, lent of which an image has.
+func (a *account) shrinkLent(n, lent int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.release(n)
+	a.release(n, lent)
 }
 
-// release gives n bytes back. The caller holds mu.
-func (a *account) release(n int64) {
+// release gives n bytes back, lent of which an image has. The caller holds mu.
+func (a *account) release(n, lent int64) {
 	a.used.Bytes -= n
+	a.lent -= lent
+	if a.give != nil {
+		a.give(n - lent)
+	}
+}
+
+// free gives back all bytes.
+func (a *account) free() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.release(a.used.Bytes, a.lent)
+}
+
+// addLent counts what an image has, which may be more than the quota.
+func (a *account) addLent(u Usage) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.used.Inodes += u.Inodes
+	a.used.Bytes += u.Bytes
+	a.lent += u.Bytes
+}
+
+// lend notes that an image has n bytes from now on that were taken.
+func (a *account) lend(n int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lent += n
 	if a.give != nil {
 		a.give(n)
 	}
+}
+
+// takeLent takes n bytes that an image has, to have copies of one's own.
+// Errors: ENOSPC.
+func (a *account) takeLent(n int64) Errno {
+	if n == 0 {
+		return ESUCCESS
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.take != nil && !a.take(n) {
+		a.short++
+		return ENOSPC
+	}
+	a.lent -= n
+	return ESUCCESS
 }
 
 // addInode takes an inode. Errors: ENOSPC.
@@ -92,12 +139,13 @@ func (a *account) addInode() Errno {
 	return ESUCCESS
 }
 
-// freeInode gives an inode back, and the bytes of its file.
-func (a *account) freeInode(bytes int64) {
+// freeInode gives an inode back, and the bytes of its file, lent of which an
+// image has.
+func (a *account) freeInode(bytes, lent int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.used.Inodes--
-	a.release(bytes)
+	a.release(bytes, lent)
 }
 
 // resize is how a file of size bytes takes a write of n bytes at off: it takes

@@ -57,7 +57,7 @@ func (s *Sandbox) now(id uint32) (int64, Errno) {
 	case clockMonotonic:
 		return int64(s.monotonic()), ESUCCESS
 	case clockProcessCPU, clockThreadCPU:
-		return int64(s.cpuTime()), ESUCCESS
+		return int64(s.cpu()), ESUCCESS
 	}
 	return 0, EINVAL
 }

@@ -194,7 +194,7 @@ func (d *Data) create(p string) (File, Errno) {
 	}
 	f, err := d.root.OpenFile(p, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
-		d.freeInode(0)
+		d.freeInode(0, 0)
 		return nil, errnoOf(err)
 	}
 	fi, err := f.Stat()
@@ -243,7 +243,7 @@ func (d *Data) leave(n *dataNode) Errno {
 	}
 	delete(d.nodes, n.ino)
 	if n.gone {
-		d.freeInode(n.size)
+		d.freeInode(n.size, 0)
 	}
 	return errnoOf(n.file.Close())
 }
@@ -257,5 +257,5 @@ func (d *Data) drop(st Filestat) {
 		n.gone = true
 		return
 	}
-	d.freeInode(st.bytes())
+	d.freeInode(st.bytes(), 0)
 }

@@ -3,8 +3,6 @@ package wasi
 import (
 	"os"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // dataNode is a regular file of a Data that is open, once for all who have it
@@ -119,10 +117,7 @@ func (f *dataFile) Allocate(size int64) Errno {
 }
 
 // Utimes implements File.
-func (f *dataFile) Utimes(t Times) Errno {
-	fd := int(f.node.file.Fd())
-	return errnoOf(unix.UtimesNanoAt(fd, "", hostTimes(t), unix.AT_EMPTY_PATH))
-}
+func (f *dataFile) Utimes(t Times) Errno { return setFileTimes(f.node.file, t) }
 
 // Sync implements File: fsync.
 func (f *dataFile) Sync() Errno { return errnoOf(f.node.file.Sync()) }

@@ -1,10 +1,6 @@
 package wasi
 
-import (
-	"path"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // Mkdir implements FS.
 func (d *Data) Mkdir(p string) Errno {
@@ -22,7 +18,7 @@ func (d *Data) make(p string, do func() error) Errno {
 		return errno
 	}
 	if err := do(); err != nil {
-		d.freeInode(0)
+		d.freeInode(0, 0)
 		return errnoOf(err)
 	}
 	return ESUCCESS
@@ -132,10 +128,5 @@ func (d *Data) Utimes(p string, _ bool, t Times) Errno {
 	if _, errno := d.lstat(p); errno != ESUCCESS {
 		return errno
 	}
-	dir, errno := openParent(d.root, p)
-	if errno != ESUCCESS {
-		return errno
-	}
-	defer dir.Close() //nolint:errcheck // nothing was written
-	return errnoOf(unix.UtimesNanoAt(int(dir.Fd()), path.Base(p), hostTimes(t), unix.AT_SYMLINK_NOFOLLOW))
+	return setNameTimes(d.root, p, t)
 }

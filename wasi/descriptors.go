@@ -16,10 +16,11 @@ type descriptor struct {
 	flags            Fdflags
 	offset           int64 // where fd_read and fd_write go on
 
-	dev     uint64 // the device number of file's mount
-	tree    *tree  // of a directory: where its paths lead
-	path    string // of a directory: its absolute clean path in tree
-	preopen string // of a preopened directory: its name, else ""
+	dev     uint64    // the device number of file's mount
+	tree    *tree     // where path leads, and of a directory those below it
+	path    string    // the absolute clean path in tree; a file may have lost it
+	how     OpenFlags // howSaved of what path was opened with
+	preopen string    // of a preopened directory: its name, else ""
 
 	entries []Dirent // of a directory: what fd_readdir hands out, see there
 }

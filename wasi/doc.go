@@ -27,6 +27,19 @@
 // A directory descriptor stands for a path. It follows when its own sandbox
 // renames the directory; when another one does, it finds ENOENT.
 //
+// # Copies
+//
+// A guest whose memory is copied goes on in a sandbox of its own: Sandbox.Save
+// returns what the host has of it, a State, and Tmp.Save what is in its /tmp, a
+// TmpImage; Config.State and NewTmpFrom make any number of copies from them, in
+// this process or, encoded, in another. After a request, Tmp.Reset and then
+// Sandbox.Reset make a copy as good as new; Differences proves it in tests.
+//
+// Not everything can be carried: a file that lost its name, or has something
+// locked, is a DescriptorError. Files are opened anew by path, each with an
+// offset of its own; a copy has none of the locks, input or random bytes of the
+// first. A file in a directory of the host is refused once another has its place.
+//
 // # Functions
 //
 // Real ones do what the specification says. Emulated ones do what can be done
@@ -90,7 +103,10 @@
 // module.go binds functions to wazero; args.go, environ.go, clock.go, fd*.go,
 // path*.go, poll.go, proc.go, random.go and sock.go are the specification's
 // groups; memory.go, descriptors.go and resolve.go are what they stand on;
-// sandbox.go holds it together; lock.go, lockqueue.go and hostlock.go are how
-// sandboxes lock files against one another. fs.go says what a file system is; rootfs.go, archive*.go,
-// rodir.go, data*.go and tmp*.go are the ones there are.
+// sandbox.go holds it together; lock.go, lockqueue.go and hostlock_*.go are how
+// sandboxes lock files against one another; state*.go, restore.go and
+// tmpimage.go are how a guest is copied, encoding.go is the form that has, and
+// pristine.go how copies are compared; host.go and hosttimes_*.go are what
+// directories of the host share. fs.go says what a file system is; rootfs.go,
+// archive*.go, rodir.go, data*.go and tmp*.go are the ones there are.
 package wasi

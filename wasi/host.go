@@ -118,7 +118,7 @@ func filestatOf(fi fs.FileInfo) Filestat {
 	}
 	if sys, ok := fi.Sys().(*syscall.Stat_t); ok {
 		st.Ino, st.Nlink = sys.Ino, uint64(sys.Nlink)
-		st.Atim, st.Ctim = sys.Atim.Nano(), sys.Ctim.Nano()
+		st.Atim, st.Ctim = changeTimes(sys)
 	}
 	return st
 }
@@ -218,16 +218,4 @@ func renameHost(root *os.Root, from, to string) Errno {
 		return ENOTEMPTY
 	}
 	return errnoOf(err)
-}
-
-// hostTimes are the times as utimensat takes them.
-func hostTimes(t Times) []unix.Timespec {
-	ts := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, {Nsec: unix.UTIME_OMIT}}
-	if t.SetAtim {
-		ts[0] = unix.NsecToTimespec(t.Atim)
-	}
-	if t.SetMtim {
-		ts[1] = unix.NsecToTimespec(t.Mtim)
-	}
-	return ts
 }

@@ -99,7 +99,7 @@ func (t *lockTable) test(o *lockOwner, s span) (blocking span, found bool, errno
 	if blocking, found = t.conflict(o, s); found {
 		return blocking, true, ESUCCESS
 	}
-	return testHost(t.host, s)
+	return testHost(t.host, s, len(t.owners) == 0)
 }
 
 // release gives up all that o has locked.
@@ -119,6 +119,13 @@ func (t *lockTable) release(o *lockOwner) {
 	for _, s := range list {
 		t.unlockHost(s)
 	}
+}
+
+// holds says whether o has something locked here.
+func (t *lockTable) holds(o *lockOwner) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.owners[o]) > 0
 }
 
 // conflict returns the first lock of another owner that s cannot be beside.
@@ -170,7 +177,7 @@ func (t *lockTable) unlockHost(s span) {
 		}
 	}
 	for _, f := range free {
-		unlockHost(t.host, f)
+		unlockHost(t.host, f, len(t.owners) == 0)
 	}
 }
 

@@ -107,16 +107,18 @@ func (o opening) open(p place, t *tree) (*descriptor, Errno) {
 		}
 		return nil, EISDIR
 	}
-	file, errno := p.fs.Open(p.rel, o.openFlags(p.dir))
+	how := o.openFlags(p.dir)
+	file, errno := p.fs.Open(p.rel, how)
 	if errno != ESUCCESS {
 		return nil, errno
 	}
 	d := &descriptor{
 		file: file, typ: file.Type(), dev: p.dev,
 		base: o.base & fileRights, inheriting: o.inheriting, flags: o.flags,
+		tree: t, path: p.abs, how: how & howSaved,
 	}
 	if d.typ == FiletypeDirectory {
-		d.base, d.tree, d.path = o.base&dirRights, t, p.abs
+		d.base = o.base & dirRights
 	}
 	return d, ESUCCESS
 }

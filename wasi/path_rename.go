@@ -69,8 +69,8 @@ func (p place) checkDir(must bool) Errno {
 }
 
 // pathRename is path_rename: it moves a file or directory. A file replaces a
-// file, a directory an empty directory. Descriptors of this sandbox open on a
-// directory that moved, or on one below it, go with it.
+// file, a directory an empty directory. Descriptors of this sandbox open on what
+// moved, or on what lies below it, go with it.
 //
 // Parameters:
 //   - fd, old_path, old_path_len: what to move; a symbolic link is not followed
@@ -106,7 +106,7 @@ func pathRename(c call) Errno {
 	return ESUCCESS
 }
 
-// moved makes descriptors of directories follow them from one place to another.
+// moved makes descriptors follow their files from one place to another.
 func (s *Sandbox) moved(t *tree, from, to place) {
 	for _, d := range s.fds.open {
 		if d == nil || d.tree != t || !within(d.path, from.abs) {

@@ -6,6 +6,21 @@ import "io"
 // context.
 const maxRandom = 1 << 16
 
+// watchedRandom tells of what is read of a source.
+type watchedRandom struct {
+	source io.Reader
+	tell   func(n int)
+}
+
+// Read implements io.Reader.
+func (r watchedRandom) Read(p []byte) (int, error) {
+	n, err := r.source.Read(p)
+	if n > 0 {
+		r.tell(n)
+	}
+	return n, err
+}
+
 // randomFunctions are the functions of the group random.
 func randomFunctions() []function {
 	return []function{

@@ -38,12 +38,21 @@ type Config struct {
 	// guest's EIO. nil: the system's generator.
 	Random io.Reader
 
+	// Entropy is told, after the guest got n random bytes from either, that it
+	// did: it knows now what no copy of it must. nil: nobody is.
+	Entropy func(n int)
+
 	// CPUTime is what the CPU-time clocks say. nil: the monotonic clock.
 	CPUTime func() time.Duration
 
-	// MonotonicStart is what the monotonic clock says at New: for a guest made
-	// from a memory image, no less than the clock said when that was taken.
+	// MonotonicStart is what the monotonic clock says at New, if State has not more.
 	MonotonicStart time.Duration
+
+	// State is what the guest goes on from, whose memory is a copy: the same
+	// files are open, at the same numbers and offsets, and the clocks but for
+	// realtime go on from where they were. The mounts are where they were, with
+	// the same files or copies. nil: it is a new one.
+	State *State
 
 	// Wait is called around everything that can block for long (sleeping,
 	// waiting for Stdin). It must call block, which returns when the wait is
@@ -57,7 +66,8 @@ type Config struct {
 	Work func(n int)
 }
 
-// Validate says what is wrong with c; nil if New would accept it.
+// Validate says what is wrong with c; nil if New would accept it, should the
+// files be there that State has open.
 func (c Config) Validate() error {
 	for _, list := range [][]string{c.Args, c.Env} {
 		for _, s := range list {
@@ -78,6 +88,11 @@ func (c Config) Validate() error {
 	}
 	if len(c.Preopens) > maxDescriptors/2 {
 		return fmt.Errorf("%d preopens: more than %d", len(c.Preopens), maxDescriptors/2)
+	}
+	if c.State != nil {
+		if err := c.State.Validate(); err != nil {
+			return err
+		}
 	}
 	return validateMounts(c.Mounts)
 }
@@ -117,10 +132,16 @@ type Sandbox struct {
 	args, env []string
 	random    io.Reader
 	cpuTime   func() time.Duration
+	ownCPU    bool          // cpuTime is not just the monotonic clock
+	cpuBase   time.Duration // what the CPU clocks say beside cpuTime
 	wait      func(block func())
 	work      func(n int)
 	start     time.Time // the monotonic clock's zero
 	ctx       context.Context
+
+	streams [3]*stream // standard input, output and errors
+	tty     bool
+	roots   []preopened // what is preopened, in order
 
 	fds     descriptors
 	entries int      // directory entries held by all descriptors
@@ -132,7 +153,14 @@ type Sandbox struct {
 	mem api.Memory
 }
 
-// New makes the world that c describes. The caller closes it.
+// preopened is a preopened directory: a tree and its name.
+type preopened struct {
+	*tree
+	name string
+}
+
+// New makes the world that c describes. The caller closes it. An error of
+// opening what c.State has open is a DescriptorError.
 func New(c Config) (*Sandbox, error) {
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("new sandbox: %w", err)
@@ -144,11 +172,18 @@ func New(c Config) (*Sandbox, error) {
 		cpuTime: c.CPUTime,
 		wait:    c.Wait,
 		work:    c.Work,
-		start:   time.Now().Add(-c.MonotonicStart),
 		ctx:     context.Background(),
+		ownCPU:  c.CPUTime != nil,
+		tty:     c.StdTTY,
+		streams: [3]*stream{
+			{reader: newPump(c.Stdin)}, {writer: c.Stdout, ino: 1}, {writer: c.Stderr, ino: 2},
+		},
 	}
 	if s.random == nil {
 		s.random = rand.Reader
+	}
+	if c.Entropy != nil {
+		s.random = watchedRandom{s.random, c.Entropy}
 	}
 	if s.cpuTime == nil {
 		s.cpuTime = s.monotonic
@@ -159,34 +194,39 @@ func New(c Config) (*Sandbox, error) {
 	if s.work == nil {
 		s.work = func(int) {}
 	}
-	s.openStdio(c)
-	s.openMounts(c)
+	s.mount(c)
+	if err := s.restore(c.State, c.MonotonicStart); err != nil {
+		return nil, fmt.Errorf("new sandbox: %w", err)
+	}
 	return s, nil
 }
 
-// openStdio opens descriptors 0, 1 and 2.
-func (s *Sandbox) openStdio(c Config) {
-	typ := FiletypeUnknown
-	if c.StdTTY {
-		typ = FiletypeCharacterDevice
+// openNew opens what a new guest has: descriptors 0, 1 and 2, and the preopened
+// directories from 3 on.
+func (s *Sandbox) openNew() {
+	for i := range s.streams {
+		s.fds.put(uint32(i), s.openStream(i))
 	}
-	streams := []*stream{
-		{reader: newPump(c.Stdin)},
-		{writer: c.Stdout, ino: 1},
-		{writer: c.Stderr, ino: 2},
-	}
-	for i, st := range streams {
-		d := &descriptor{stream: st, typ: typ, base: stdoutRights}
-		if i == 0 {
-			d.base = stdinRights
-		}
-		s.fds.put(uint32(i), d)
+	for _, r := range s.roots {
+		s.fds.add(r.open())
 	}
 }
 
-// openMounts opens the preopened directories from descriptor 3 on. Device 0 is
-// for the streams, each file system gets the next number.
-func (s *Sandbox) openMounts(c Config) {
+// openStream opens standard input, output or errors.
+func (s *Sandbox) openStream(i int) *descriptor {
+	d := &descriptor{stream: s.streams[i], typ: FiletypeUnknown, base: stdoutRights}
+	if i == 0 {
+		d.base = stdinRights
+	}
+	if s.tty {
+		d.typ = FiletypeCharacterDevice
+	}
+	return d
+}
+
+// mount makes the trees of c. Device 0 is for the streams, each file system gets
+// the next number.
+func (s *Sandbox) mount(c Config) {
 	var dev uint64
 	next := func(m Mount, at string) mount {
 		dev++
@@ -201,27 +241,29 @@ func (s *Sandbox) openMounts(c Config) {
 		}
 		slices.SortFunc(t.mounts, func(a, b mount) int { return len(b.path) - len(a.path) })
 		t.mounts = append(t.mounts, root)
-		s.preopen(t, "/")
+		s.roots = append(s.roots, preopened{t, "/"})
 	}
 	for _, m := range c.Preopens {
-		s.preopen(&tree{mounts: []mount{next(m, "/")}}, m.Path)
+		s.roots = append(s.roots, preopened{&tree{mounts: []mount{next(m, "/")}}, m.Path})
+	}
+	for _, r := range s.roots {
+		for _, m := range r.mounts {
+			r.walk = r.walk || m.walk
+		}
 	}
 }
 
-// preopen opens the root of t under the next number.
-func (s *Sandbox) preopen(t *tree, name string) {
-	for _, m := range t.mounts {
-		t.walk = t.walk || m.walk
-	}
-	p := t.at("/")
+// open opens r.
+func (r preopened) open() *descriptor {
+	p := r.at("/")
 	file, errno := p.fs.Open(".", OpenDirectory)
 	if errno != ESUCCESS {
 		file = unreadableDir{errno: errno}
 	}
-	s.fds.add(&descriptor{
+	return &descriptor{
 		file: file, typ: FiletypeDirectory, base: dirRights, inheriting: allRights,
-		dev: p.dev, tree: t, path: "/", preopen: name,
-	})
+		dev: p.dev, tree: r.tree, path: "/", preopen: r.name,
+	}
 }
 
 // SetContext sets how long the guest may wait: sleeping and reading Stdin end
@@ -230,10 +272,19 @@ func (s *Sandbox) preopen(t *tree, name string) {
 func (s *Sandbox) SetContext(ctx context.Context) { s.ctx = ctx }
 
 // Close closes all files the guest has open, which unlocks what it has locked
-// in them, and forgets the module. A guest
-// call after it finds no descriptor open. It may be called again; the error is
-// the first of closing a file.
+// in them, and forgets the module. A guest call after it finds no descriptor
+// open. It may be called again; the error is the first of closing a file.
 func (s *Sandbox) Close() error {
+	s.mod, s.mem = nil, nil
+	if err := s.closeAll(); err != nil {
+		return fmt.Errorf("close sandbox: %w", err)
+	}
+	return nil
+}
+
+// closeAll closes all files the guest has open. The error is the first of
+// closing one.
+func (s *Sandbox) closeAll() error {
 	var first error
 	for fd, d := range s.fds.open {
 		if d == nil {
@@ -242,15 +293,17 @@ func (s *Sandbox) Close() error {
 		s.forgetEntries(d)
 		errno := s.fds.remove(uint32(fd)).close(&s.owner)
 		if errno != ESUCCESS && first == nil {
-			first = fmt.Errorf("close sandbox: descriptor %d: %w", fd, errno)
+			first = fmt.Errorf("descriptor %d: %w", fd, errno)
 		}
 	}
-	s.mod, s.mem = nil, nil
 	return first
 }
 
 // monotonic is the monotonic clock.
 func (s *Sandbox) monotonic() time.Duration { return time.Since(s.start) }
+
+// cpu is the CPU-time clocks.
+func (s *Sandbox) cpu() time.Duration { return s.cpuBase + s.cpuTime() }
 
 // memoryOf returns mod's exported memory, looked up once per module. A module
 // without one gets memory in which every pointer is EFAULT.

@@ -41,12 +41,16 @@ func (f *tmpFile) write(p []byte, off int64) (int, Errno) {
 	if f.node.typ == FiletypeDirectory {
 		return 0, EISDIR
 	}
-	fit, _, errno := f.fs.resize(f.node.data.size, off, len(p))
+	fit, taken, errno := f.fs.resize(f.node.data.size, off, len(p))
 	if errno != ESUCCESS {
 		return 0, errno
 	}
+	if errno := f.fs.takeLent(f.node.data.copied(off, fit)); errno != ESUCCESS {
+		f.fs.shrink(taken)
+		return 0, errno
+	}
 	f.node.data.writeAt(p[:fit], off)
-	f.node.touch()
+	f.fs.touch(f.node)
 	return fit, ESUCCESS
 }
 
@@ -65,15 +69,22 @@ func (f *tmpFile) Truncate(size int64) Errno {
 	if f.node.typ == FiletypeDirectory {
 		return EISDIR
 	}
-	if grow := size - f.node.data.size; grow > 0 {
-		if errno := f.fs.growAll(grow); errno != ESUCCESS {
+	return f.fs.resizeTo(f.node, size)
+}
+
+// resizeTo makes the file n as long as size. Errors: ENOSPC.
+func (t *Tmp) resizeTo(n *tmpNode, size int64) Errno {
+	was, shared := n.data.size, n.data.shared
+	if size > was {
+		if errno := t.growAll(size - was); errno != ESUCCESS {
 			return errno
 		}
-	} else {
-		f.fs.shrink(-grow)
 	}
-	f.node.data.truncate(size)
-	f.node.touch()
+	n.data.truncate(size)
+	if size < was {
+		t.shrinkLent(was-size, shared-n.data.shared)
+	}
+	t.touch(n)
 	return ESUCCESS
 }
 
@@ -90,7 +101,7 @@ func (f *tmpFile) Allocate(size int64) Errno {
 func (f *tmpFile) Utimes(ts Times) Errno {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	f.node.utimes(ts)
+	f.fs.utimes(f.node, ts)
 	return ESUCCESS
 }
 

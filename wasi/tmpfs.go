@@ -14,6 +14,9 @@ type Tmp struct {
 	mu   sync.RWMutex // held for moments: everything below is under it
 	root *tmpNode
 	last uint64 // the inode given out last
+
+	image   *TmpImage // what Reset goes back to
+	changed bool      // something is not as in image
 }
 
 // tmpNode is one file or directory of a Tmp, under its lock.
@@ -32,21 +35,20 @@ type tmpNode struct {
 // NewTmp returns an empty file system in memory with a quota. A directory's
 // own size does not count, its inode does.
 func NewTmp(q Quota) *Tmp {
-	t := &Tmp{account: account{quota: q}}
-	t.root = t.node(FiletypeDirectory)
-	return t
+	return NewTmpFrom(q, emptyImage())
 }
 
 // Usage is what it holds now, files that are open but removed included.
 func (t *Tmp) Usage() Usage { return t.usage() }
 
 // From has the bytes of t's files taken from, and given back to, what is counted
-// elsewhere too: a machine's memory. It is called before t is used. Take tells whether
+// elsewhere too: a machine's memory. What is shared with a TmpImage is not taken, and a
+// write to it that cannot be is ENOSPC. It is called before t is used. Take tells whether
 // they could be had; both are called with t's lock held.
 func (t *Tmp) From(take func(n int64) bool, give func(n int64)) { t.take, t.give = take, give }
 
 // Free gives back what the files hold. No sandbox may use t any more.
-func (t *Tmp) Free() { t.shrink(t.usage().Bytes) }
+func (t *Tmp) Free() { t.free() }
 
 // Left returns how many bytes can still be written, -1 where the quota has no end.
 func (t *Tmp) Left() int64 { return t.left() }
@@ -116,7 +118,7 @@ func (t *Tmp) make(p string, typ Filetype) (*tmpNode, Errno) {
 	}
 	n := t.node(typ)
 	dir.names[name] = n
-	dir.touch()
+	t.touch(dir)
 	return n, ESUCCESS
 }
 
@@ -130,13 +132,14 @@ func (t *Tmp) drop(n *tmpNode) {
 // reap frees n once nothing names it and nothing has it open.
 func (t *Tmp) reap(n *tmpNode) {
 	if n.gone && n.open == 0 {
-		t.freeInode(n.data.size)
+		t.freeInode(n.data.size, n.data.shared)
 		n.data = pages{}
 	}
 }
 
-// touch sets the times of a change.
-func (n *tmpNode) touch() {
+// touch sets the times of a change of n.
+func (t *Tmp) touch(n *tmpNode) {
+	t.changed = true
 	now := time.Now().UnixNano()
 	n.times.Mtim, n.times.Ctim = now, now
 }
@@ -152,7 +155,8 @@ func (n *tmpNode) stat() Filestat {
 }
 
 // utimes sets n's times.
-func (n *tmpNode) utimes(ts Times) {
+func (t *Tmp) utimes(n *tmpNode, ts Times) {
+	t.changed = true
 	if ts.SetAtim {
 		n.times.Atim = ts.Atim
 	}

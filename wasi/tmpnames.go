@@ -26,9 +26,7 @@ func (t *Tmp) Open(p string, flags OpenFlags) (File, Errno) {
 		return nil, errno
 	}
 	if flags&OpenTrunc != 0 && n.data.size > 0 {
-		t.shrink(n.data.size)
-		n.data = pages{}
-		n.touch()
+		t.resizeTo(n, 0) // never fails: it shrinks
 	}
 	n.open++
 	return &tmpFile{fs: t, node: n}, ESUCCESS
@@ -95,7 +93,7 @@ func (t *Tmp) remove(p string, n *tmpNode) Errno {
 		return errno
 	}
 	delete(dir.names, name)
-	dir.touch()
+	t.touch(dir)
 	t.drop(n)
 	return ESUCCESS
 }
@@ -127,12 +125,12 @@ func (t *Tmp) Rename(from, to string) Errno {
 	}
 	source, sourceName, _ := t.parent(from) // found above
 	delete(source.names, sourceName)
-	source.touch()
+	t.touch(source)
 	if old != nil {
 		t.drop(old)
 	}
 	dir.names[name] = n
-	dir.touch()
+	t.touch(dir)
 	n.times.Ctim = dir.times.Ctim
 	return ESUCCESS
 }
@@ -190,7 +188,7 @@ func (t *Tmp) Utimes(p string, _ bool, ts Times) Errno {
 	defer t.mu.Unlock()
 	n, errno := t.find(p)
 	if errno == ESUCCESS {
-		n.utimes(ts)
+		t.utimes(n, ts)
 	}
 	return errno
 }

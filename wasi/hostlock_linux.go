@@ -22,8 +22,9 @@ func lockHost(f *os.File, s span) Errno {
 	return setHost(f, s, typ)
 }
 
-// unlockHost unlocks s on f.
-func unlockHost(f *os.File, s span) { _ = setHost(f, s, unix.F_UNLCK) }
+// unlockHost unlocks s on f; none says that nothing in it is locked here any
+// more.
+func unlockHost(f *os.File, s span, _ bool) { _ = setHost(f, s, unix.F_UNLCK) }
 
 // setHost makes s on f a lock of type typ.
 func setHost(f *os.File, s span, typ int16) Errno {
@@ -35,8 +36,8 @@ func setHost(f *os.File, s span, typ int16) Errno {
 }
 
 // testHost returns a lock of another process that keeps this one from locking
-// s on f. Errors: EIO.
-func testHost(f *os.File, s span) (blocking span, found bool, errno Errno) {
+// s on f. none says that this one has nothing locked in it. Errors: EIO.
+func testHost(f *os.File, s span, _ bool) (blocking span, found bool, errno Errno) {
 	if f == nil {
 		return span{}, false, ESUCCESS
 	}
