@@ -1,36 +1,61 @@
 /* snapshot.c: what a guest does before its memory is copied, and first of all in a copy. */
 #include "shim.h"
 
-/* What a function of wasgi._snapshot without arguments comes to. */
-static int32_t call_snapshot(const char *function)
-{
-	PyObject *module, *result;
+#include <sqlite3.h>
 
-	interrupt_forget();
-	module = PyImport_ImportModule("wasgi._snapshot");
-	result = module ? PyObject_CallMethod(module, function, NULL) : NULL;
+static bool frozen; /* wasgi_freeze was called */
+
+static int32_t outcome(bool ok)
+{
+	return ok ? WASGI_OUTCOME_OK : report_exception();
+}
+
+/* Calls a function of wasgi._snapshot without arguments; false and an exception. */
+static bool call_snapshot(const char *function)
+{
+	PyObject *module = PyImport_ImportModule("wasgi._snapshot");
+	PyObject *result = module ? PyObject_CallMethod(module, function, NULL) : NULL;
+
 	Py_XDECREF(module);
-	if (result == NULL)
-		return report_exception();
-	Py_DECREF(result);
-	return WASGI_OUTCOME_OK;
+	Py_XDECREF(result);
+	return result != NULL;
 }
 
 WASGI_EXPORT(WASGI_EXPORT_PREPARE)
 int32_t wasgi_prepare(void)
 {
-	return call_snapshot("prepare");
+	interrupt_forget();
+	return outcome(chance_know() && call_snapshot("prepare"));
 }
 
 WASGI_EXPORT(WASGI_EXPORT_FREEZE)
 int32_t wasgi_freeze(void)
 {
-	return call_snapshot("freeze");
+	interrupt_forget();
+	if (!call_snapshot("freeze") || !chance_freeze())
+		return report_exception();
+	sqlite3_randomness(0, NULL); /* seeds its generator anew, when it is used the next time */
+	frozen = true;
+	return WASGI_OUTCOME_OK;
+}
+
+/* In a copy of a base snapshot, or before any snapshot. Nothing is hashed before the secret is there. */
+static bool restored_base(uint32_t hash_seed)
+{
+	if (!hash_own(hash_seed)) {
+		PyErr_SetString(PyExc_SystemError, "the copy cannot have a hash secret of its own");
+		return false;
+	}
+	return chance_anew();
 }
 
 WASGI_EXPORT(WASGI_EXPORT_RESTORED)
 int32_t wasgi_restored(uint32_t hash_seed)
 {
-	(void)hash_seed;
-	return call_snapshot("restored");
+	if (application == NULL)
+		return outcome(restored_base(hash_seed));
+	interrupt_forget();
+	if (!frozen)
+		chance_forget();
+	return outcome(call_snapshot("restored"));
 }
