@@ -102,6 +102,9 @@ bool chance_anew(void);
 /* chance_forget ends knowing them: there will be no copy. */
 void chance_forget(void);
 
+/* still.c: still leaves as little as possible to write to in memory that copies share. */
+void still(void);
+
 /* The app, NULL before it is loaded. serve.c */
 extern PyObject *application;
 

@@ -25,7 +25,10 @@ WASGI_EXPORT(WASGI_EXPORT_PREPARE)
 int32_t wasgi_prepare(void)
 {
 	interrupt_forget();
-	return outcome(chance_know() && call_snapshot("prepare"));
+	if (!chance_know() || !call_snapshot("prepare"))
+		return report_exception();
+	still();
+	return WASGI_OUTCOME_OK;
 }
 
 WASGI_EXPORT(WASGI_EXPORT_FREEZE)
@@ -35,6 +38,7 @@ int32_t wasgi_freeze(void)
 	if (!call_snapshot("freeze") || !chance_freeze())
 		return report_exception();
 	sqlite3_randomness(0, NULL); /* seeds its generator anew, when it is used the next time */
+	still();
 	frozen = true;
 	return WASGI_OUTCOME_OK;
 }

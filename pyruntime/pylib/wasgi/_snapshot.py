@@ -32,8 +32,6 @@ def prepare():
             __import__(name)
     finally:
         gc.enable()
-    gc.collect()
-    gc.freeze()
 
 
 PREPARED = tuple(
@@ -89,7 +87,7 @@ def _called(frame):
 
 
 def freeze():
-    """Tell what was drawn, and leave nothing to write, to collect, or of chance."""
+    """Tell what was drawn, and leave nothing to write, or of chance."""
     for text in _drawn.values():
         warn(
             f"{text} while the app was imported: every instance will have the same value; "
@@ -99,8 +97,6 @@ def freeze():
     _forget_node()
     sys.stdout.flush()
     sys.stderr.flush()
-    gc.collect()
-    gc.freeze()
 
 
 def _forget_node():
