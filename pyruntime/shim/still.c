@@ -31,6 +31,20 @@ static void still_class(PyObject *object)
 		((PyHeapTypeObject *)type)->ht_cached_keys->dk_refcnt = _Py_IMMORTAL_REFCNT;
 }
 
+static int still_object(PyObject *object, void *unused);
+
+/* The collector does not look into code. */
+static void still_code(PyCodeObject *code)
+{
+	PyObject *parts[] = {code->co_consts,   code->co_names,     code->co_localsplusnames, code->co_localspluskinds,
+	                     code->co_filename, code->co_name,      code->co_qualname,        code->co_linetable,
+	                     code->co_exceptiontable};
+
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (parts[i] != NULL)
+			still_object(parts[i], NULL);
+}
+
 /* Makes object immortal, and what only it leads to: what the collector does not track. */
 static int still_object(PyObject *object, void *unused)
 {
@@ -39,6 +53,8 @@ static int still_object(PyObject *object, void *unused)
 	object->ob_refcnt = _Py_IMMORTAL_REFCNT;
 	if (PyType_Check(object))
 		still_class(object);
+	if (PyCode_Check(object))
+		still_code((PyCodeObject *)object);
 	if (PyObject_IS_GC(object) && !_PyObject_GC_IS_TRACKED(object))
 		return Py_TYPE(object)->tp_traverse(object, still_object, unused);
 	return 0;
