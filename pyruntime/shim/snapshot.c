@@ -3,20 +3,28 @@
 
 #include <sqlite3.h>
 
-static bool frozen; /* wasgi_freeze was called */
+static bool frozen;      /* wasgi_freeze was called */
+static bool calls_hooks; /* there are any: asking Python writes to pages */
 
 static int32_t outcome(bool ok)
 {
 	return ok ? WASGI_OUTCOME_OK : report_exception();
 }
 
-/* Calls a function of wasgi._snapshot without arguments; false and an exception. */
-static bool call_snapshot(const char *function)
+/* What a function of wasgi._snapshot without arguments returns; NULL and an exception. */
+static PyObject *call_snapshot(const char *function)
 {
 	PyObject *module = PyImport_ImportModule("wasgi._snapshot");
 	PyObject *result = module ? PyObject_CallMethod(module, function, NULL) : NULL;
 
 	Py_XDECREF(module);
+	return result;
+}
+
+static bool did_snapshot(const char *function)
+{
+	PyObject *result = call_snapshot(function);
+
 	Py_XDECREF(result);
 	return result != NULL;
 }
@@ -25,7 +33,7 @@ WASGI_EXPORT(WASGI_EXPORT_PREPARE)
 int32_t wasgi_prepare(void)
 {
 	interrupt_forget();
-	if (!chance_know() || !call_snapshot("prepare"))
+	if (!chance_know() || !did_snapshot("prepare"))
 		return report_exception();
 	still();
 	return WASGI_OUTCOME_OK;
@@ -34,8 +42,13 @@ int32_t wasgi_prepare(void)
 WASGI_EXPORT(WASGI_EXPORT_FREEZE)
 int32_t wasgi_freeze(void)
 {
+	PyObject *hooks;
+
 	interrupt_forget();
-	if (!call_snapshot("freeze") || !chance_freeze())
+	hooks = call_snapshot("freeze");
+	calls_hooks = hooks == Py_True;
+	Py_XDECREF(hooks);
+	if (hooks == NULL || !chance_freeze())
 		return report_exception();
 	sqlite3_randomness(0, NULL); /* seeds its generator anew, when it is used the next time */
 	still();
@@ -61,5 +74,5 @@ int32_t wasgi_restored(uint32_t hash_seed)
 	interrupt_forget();
 	if (!frozen)
 		chance_forget();
-	return outcome(call_snapshot("restored"));
+	return outcome((frozen && !calls_hooks) || did_snapshot("restored"));
 }

@@ -121,6 +121,7 @@ func TestSnapshots(t *testing.T) {
 	t.Run("hashes", func(t *testing.T) { hashes(t, img, base) })
 	t.Run("clones differ", func(t *testing.T) { clonesDiffer(t, img, base) })
 	t.Run("hooks", func(t *testing.T) { hooks(t, img, base) })
+	t.Run("ends", func(t *testing.T) { ends(t, img, base) })
 	t.Run("warnings", func(t *testing.T) { warnings(t, img, base) })
 }
 
@@ -295,6 +296,52 @@ def application(environ, start_response):
 		return abi.OutcomeBroken, nil
 	}); i.report == "" {
 		t.Error("no report")
+	}
+}
+
+// ends shows that what has something to do at its end does it in a copy, and that blocks are
+// freed and used again where objects of before and after the snapshot stand together.
+func ends(t *testing.T, img *image, base snapshot) {
+	const code = `
+import gc, io, weakref
+class Ends:
+    def __init__(self, n): self.n = n
+    def __del__(self): said.append(self.n)
+class Plain: pass
+said = []
+many = [Ends(n) for n in range(20000)]
+plain = [Plain() for n in range(20000)]
+del plain[::3]
+file = open("/tmp/written", "w")
+generator = (said.append("closed") for n in iter([0, 1]))
+def end_of():
+    try: yield
+    finally: said.append("finally")
+running = end_of()
+next(running)
+
+def application(environ, start_response):
+    global file, running, generator
+    start_response("200 OK", [])
+    said.clear()
+    for n in range(3):
+        many.clear(); plain.clear()
+        gc.collect()
+        kept = [(str(n), [n], {n: "x" * (n % 600)}) for n in range(20000)]
+        assert all(k == (str(n), [n], {n: "x" * (n % 600)}) for n, k in enumerate(kept))
+        del kept[::2]
+        kept += [bytearray(n % 2000) for n in range(5000)]
+        del kept
+        many.extend(Ends(n) for n in range(100))
+    file.write("written")
+    file = running = None
+    return [repr((len(said), said[-1], open("/tmp/written").read())).encode()]
+`
+	i, _ := img.withApp(t, base, 0, code)
+	i.must(t, "freeze", func() (abi.Outcome, error) { return i.guest.Freeze(i.ctx) })
+	i.restored(t, 0)
+	if got, want := i.get(t, "/"), "(20201, 'finally', 'written')"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

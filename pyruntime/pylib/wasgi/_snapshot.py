@@ -87,7 +87,7 @@ def _called(frame):
 
 
 def freeze():
-    """Tell what was drawn, and leave nothing to write, or of chance."""
+    """Tell what was drawn, leave nothing to write, or of chance; return whether restored has work."""
     for text in _drawn.values():
         warn(
             f"{text} while the app was imported: every instance will have the same value; "
@@ -97,6 +97,7 @@ def freeze():
     _forget_node()
     sys.stdout.flush()
     sys.stderr.flush()
+    return bool(wasgi._restorers)
 
 
 def _forget_node():
