@@ -8,7 +8,7 @@
 package abi
 
 // Version is the number both sides must agree on.
-const Version = 2
+const Version = 3
 
 // Exports of the guest.
 const (
@@ -20,6 +20,9 @@ const (
 	exportMain   = "wasgi_main"
 
 	exportInterrupt = "wasgi_interrupt"
+	exportPrepare   = "wasgi_prepare"
+	exportFreeze    = "wasgi_freeze"
+	exportRestored  = "wasgi_restored"
 )
 
 // Imports of the guest.
@@ -29,6 +32,7 @@ const (
 	importResponseStart = "response_start"
 	importResponseWrite = "response_write"
 	importReport        = "report"
+	importWarn          = "warn"
 	importPBKDF2        = "pbkdf2"
 	importScrypt        = "scrypt"
 	importLimitLeft     = "limit_left"

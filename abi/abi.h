@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* Raised by one with every change that an older host or guest would misread. */
-#define WASGI_ABI_VERSION 2
+#define WASGI_ABI_VERSION 3
 
 /*
  * Pairs is the layout of every list of names and values: an environ, settings,
@@ -48,6 +48,29 @@ struct wasgi_pair {
 #define WASGI_EXPORT_SERVE "wasgi_serve"   /* (len: Pairs of an environ) -> outcome: one request is answered */
 #define WASGI_EXPORT_MAIN "wasgi_main"     /* (len: Pairs of settings) -> exit code: as python3 would run it */
 #define WASGI_EXPORT_INTERRUPT "wasgi_interrupt" /* () -> pointer to the guest's struct wasgi_interrupt, which stays there */
+#define WASGI_EXPORT_PREPARE "wasgi_prepare"   /* () -> outcome: the guest is ready for a base snapshot */
+#define WASGI_EXPORT_FREEZE "wasgi_freeze"     /* () -> outcome: the guest is ready for a snapshot of its app */
+#define WASGI_EXPORT_RESTORED "wasgi_restored" /* (hash seed, 0: random) -> outcome: a copy is a guest of its own */
+
+/*
+ * Snapshots. Between calls a guest is its linear memory, its global __stack_pointer and
+ * what the host has of its files; who has a copy of these has a second guest. There are two
+ * kinds of snapshot:
+ *
+ *     start, prepare                            base, the same for every app
+ *     … restored, load, serve …, freeze         an app, loaded and warm
+ *     … restored, serve …                       a copy, which serves
+ *
+ * restored comes first in every copy, and once. In one of a base snapshot it gives the
+ * guest a hash secret of its own, which is seed's, or random. In one of an app it reseeds what
+ * was left to chance and calls what the app has given to wasgi.after_restore, in order; an
+ * exception of these is RAISED and reported, and the copy is of no use. An app that is
+ * loaded without a snapshot, after start or after prepare, has it called too, after load, so
+ * that what it gave to wasgi.after_restore is called in each guest that serves.
+ *
+ * While an app is loaded after prepare, randomness that stays in its snapshot is noticed, and
+ * told by warn during freeze.
+ */
 
 /* What a guest's call came to. */
 #define WASGI_OUTCOME_OK 0      /* done */
@@ -94,6 +117,7 @@ struct wasgi_interrupt {
 #define WASGI_IMPORT_RESPONSE_START "response_start" /* (status, len, headers: Pairs, len) -> error */
 #define WASGI_IMPORT_RESPONSE_WRITE "response_write" /* (ptr, len, last) -> error; last: no block follows */
 #define WASGI_IMPORT_REPORT "report"                 /* (ptr, len): UTF-8 text of the exception that ended the call */
+#define WASGI_IMPORT_WARN "warn"                     /* (ptr, len): UTF-8 text for the app's author, one line; nothing has failed */
 #define WASGI_IMPORT_PBKDF2 "pbkdf2"                 /* (digest, password, len, salt, len, rounds, out, len) -> error */
 #define WASGI_IMPORT_SCRYPT "scrypt"                 /* (password, len, salt, len, n, r, p, out, len) -> error */
 #define WASGI_IMPORT_LIMIT_LEFT "limit_left"         /* (WASGI_LEFT_*) -> i64, what is left of it; -1: there is no such limit */

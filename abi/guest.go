@@ -18,6 +18,8 @@ type Guest struct {
 	serve  export
 	main   export
 
+	prepare, freeze, restored export
+
 	interrupt uint32 // where the guest's struct wasgi_interrupt is, 0 where it has none
 	ptr, size uint32 // the guest's buffer, as it last told
 	stack     [1]uint64
@@ -33,7 +35,8 @@ func NewGuest(ctx context.Context, mod api.Module) (*Guest, error) {
 	}{
 		{exportABI, &version}, {exportBuffer, &g.buffer}, {exportStart, &g.start},
 		{exportLoad, &g.load}, {exportServe, &g.serve}, {exportMain, &g.main},
-		{exportInterrupt, &interrupt},
+		{exportInterrupt, &interrupt}, {exportPrepare, &g.prepare}, {exportFreeze, &g.freeze},
+		{exportRestored, &g.restored},
 	}
 	for _, e := range exports {
 		if err := e.to.find(mod, e.name); err != nil {
@@ -57,13 +60,14 @@ func NewGuest(ctx context.Context, mod api.Module) (*Guest, error) {
 
 // Stack returns the bytes of native stack that the guest's calls have now.
 func (g *Guest) Stack() int64 {
-	return g.start.stack.size() + g.load.stack.size() + g.serve.stack.size() + g.main.stack.size()
+	size := g.start.stack.size() + g.load.stack.size() + g.serve.stack.size() + g.main.stack.size()
+	return size + g.prepare.stack.size() + g.freeze.stack.size() + g.restored.stack.size()
 }
 
 // TrimStack gives up what calls before have left of native stack, where that is much. No
 // call may be running.
 func (g *Guest) TrimStack() error {
-	for _, e := range []*export{&g.start, &g.load, &g.serve} {
+	for _, e := range []*export{&g.start, &g.load, &g.serve, &g.prepare, &g.freeze, &g.restored} {
 		if e.stack.size() <= usualStack {
 			continue
 		}
@@ -78,6 +82,28 @@ func (g *Guest) TrimStack() error {
 // the order of sets and what a dict's look-ups cost; 0 leaves them to chance.
 func (g *Guest) Start(ctx context.Context, hashSeed uint32) (Outcome, error) {
 	o, err := g.call(ctx, g.start, uint64(hashSeed))
+	return Outcome(o), err
+}
+
+// Prepare makes a guest that was started ready for a base snapshot: what most apps import
+// is there already.
+func (g *Guest) Prepare(ctx context.Context) (Outcome, error) {
+	o, err := g.call(ctx, g.prepare, 0)
+	return Outcome(o), err
+}
+
+// Freeze makes a guest with an app ready for a snapshot, and warns of randomness in it.
+func (g *Guest) Freeze(ctx context.Context) (Outcome, error) {
+	o, err := g.call(ctx, g.freeze, 0)
+	return Outcome(o), err
+}
+
+// Restored makes a copy a guest of its own, before anything else is asked of it: what was
+// left to chance is drawn anew, and what the app has to do then is done. Where no app is
+// loaded yet, hashSeed is that of Start. A guest that was loaded without a snapshot has
+// it called after Load.
+func (g *Guest) Restored(ctx context.Context, hashSeed uint32) (Outcome, error) {
+	o, err := g.call(ctx, g.restored, uint64(hashSeed))
 	return Outcome(o), err
 }
 

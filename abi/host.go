@@ -23,6 +23,8 @@ type Host interface {
 	ResponseWrite(block []byte, last bool) Error
 	// Report takes the UTF-8 text of the exception that ended the call.
 	Report(text []byte)
+	// Warn takes a line of UTF-8 for the app's author: nothing has failed.
+	Warn(text []byte)
 	// PBKDF2 fills out as RFC 8018, section 5.2 says.
 	PBKDF2(d Digest, password, salt []byte, rounds int, out []byte) Error
 	// Scrypt fills out as RFC 7914 says.
@@ -62,6 +64,7 @@ func Instantiate(ctx context.Context, r wazero.Runtime) error {
 	export(importResponseStart, 4, responseStart, api.ValueTypeI32)
 	export(importResponseWrite, 3, responseWrite, api.ValueTypeI32)
 	export(importReport, 2, report)
+	export(importWarn, 2, warn)
 	export(importPBKDF2, 8, pbkdf2, api.ValueTypeI32)
 	export(importScrypt, 9, scrypt, api.ValueTypeI32)
 	export(importLimitLeft, 1, limitLeft, api.ValueTypeI64)
@@ -101,6 +104,10 @@ func responseWrite(ctx context.Context, mod api.Module, stack []uint64) {
 
 func report(ctx context.Context, mod api.Module, stack []uint64) {
 	hostOf(ctx).Report(view(mod, stack[0], stack[1]))
+}
+
+func warn(ctx context.Context, mod api.Module, stack []uint64) {
+	hostOf(ctx).Warn(view(mod, stack[0], stack[1]))
 }
 
 func pbkdf2(ctx context.Context, mod api.Module, stack []uint64) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"wasgi/abi"
 	"wasgi/quotas"
@@ -57,8 +58,9 @@ type exchange struct {
 	request  *Request
 	response Response
 	phase    phase
-	report   []byte // what the guest reported
-	err      error  // the first refusal that ends the request
+	report   []byte   // what the guest reported
+	warnings []string // what it has for the app's author, in its call
+	err      error    // the first refusal that ends the request
 	meter    *meter
 }
 
@@ -158,6 +160,20 @@ const mostReport = 128 << 10
 func (x *exchange) Report(text []byte) {
 	text = text[:min(len(text), mostReport)]
 	x.report = append(x.report[:0], bytes.ToValidUTF8(text, []byte("\uFFFD"))...)
+}
+
+// What is kept of warnings: so many, of so many bytes.
+const (
+	mostWarnings = 100
+	mostWarning  = 1 << 10
+)
+
+// Warn implements abi.Host.
+func (x *exchange) Warn(text []byte) {
+	if len(x.warnings) < mostWarnings {
+		text = text[:min(len(text), mostWarning)]
+		x.warnings = append(x.warnings, strings.ToValidUTF8(string(text), "\uFFFD"))
+	}
 }
 
 // LimitLeft implements abi.Host.

@@ -176,6 +176,9 @@ func (i *Instance) Load(ctx context.Context, settings *abi.Pairs) error {
 		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Load(i.ctx, settings) })
 	}
 	if err == nil {
+		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Restored(i.ctx, i.hashSeed) })
+	}
+	if err == nil {
 		return nil
 	}
 	i.condemned = true

@@ -210,21 +210,24 @@ func TestAGuestThatDoesNotFitIsAnError(t *testing.T) {
 }
 
 func TestGuestsOfAnotherKindAreRefused(t *testing.T) {
-	const version = `(func (export "wasgi_abi") (result i32) (i32.const 2))`
+	const version = `(func (export "wasgi_abi") (result i32) (i32.const 3))`
 	const initialize = `(func (export "_initialize"))`
 	for name, test := range map[string]struct {
 		old, new, want string
 	}{
-		"an older version": {version, strings.Replace(version, "const 2", "const 1", 1), "guest speaks version 1 of the ABI, the host 2: build both anew"},
-		"a newer version":  {version, strings.Replace(version, "const 2", "const 3", 1), "guest speaks version 3 of the ABI"},
+		"an older version": {version, strings.Replace(version, "const 3", "const 1", 1), "guest speaks version 1 of the ABI, the host 3: build both anew"},
+		"a newer version":  {version, strings.Replace(version, "const 3", "const 4", 1), "guest speaks version 4 of the ABI"},
 		"no version":       {`"wasgi_abi"`, `"other"`, `guest does not export "wasgi_abi"`},
 		"no buffer":        {`"wasgi_buffer"`, `"other"`, `guest does not export "wasgi_buffer"`},
 		"no start":         {`"wasgi_start"`, `"other"`, `guest does not export "wasgi_start"`},
 		"no load":          {`"wasgi_load"`, `"other"`, `guest does not export "wasgi_load"`},
 		"no serve":         {`"wasgi_serve"`, `"other"`, `guest does not export "wasgi_serve"`},
 		"no main":          {`"wasgi_main"`, `"other"`, `guest does not export "wasgi_main"`},
+		"no prepare":       {`"wasgi_prepare"`, `"other"`, `guest does not export "wasgi_prepare"`},
+		"no freeze":        {`"wasgi_freeze"`, `"other"`, `guest does not export "wasgi_freeze"`},
+		"no restored":      {`"wasgi_restored"`, `"other"`, `guest does not export "wasgi_restored"`},
 		"no interrupt":     {`"wasgi_interrupt"`, `"other"`, `guest does not export "wasgi_interrupt"`},
-		"a version traps":  {version, strings.Replace(version, "(i32.const 2)", "unreachable", 1), "guest's wasgi_abi: "},
+		"a version traps":  {version, strings.Replace(version, "(i32.const 3)", "unreachable", 1), "guest's wasgi_abi: "},
 		"a start traps":    {initialize, `(func (export "_initialize") unreachable)`, "unreachable"},
 	} {
 		t.Run(name, func(t *testing.T) {

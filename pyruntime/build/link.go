@@ -68,6 +68,7 @@ func (k linker) linkLine(out string, objects []string) []string {
 	line := append(k.tools.cc(), "-mexec-model=reactor", "-z", fmt.Sprintf("stack-size=%d", stackSize), "-o", out)
 	for _, option := range []string{
 		"--stack-first", fmt.Sprintf("--initial-memory=%d", initialMemory), "--strip-debug",
+		"--wrap=_Py_HashBytes", "--wrap=PyHash_GetFuncDef",
 		"--export=__stack_pointer", "--export-if-defined=__heap_base", "--export-if-defined=__data_end", "--export-table",
 	} {
 		line = append(line, "-Wl,"+option)

@@ -20,6 +20,9 @@ int32_t host_response_write(const void *block, uint32_t len, uint32_t last);
 WASGI_IMPORT(WASGI_IMPORT_REPORT)
 void host_report(const void *text, uint32_t len);
 
+WASGI_IMPORT(WASGI_IMPORT_WARN)
+void host_warn(const void *text, uint32_t len);
+
 WASGI_IMPORT(WASGI_IMPORT_PBKDF2)
 int32_t host_pbkdf2(uint32_t digest, const void *password, uint32_t password_len, const void *salt,
                     uint32_t salt_len, uint32_t rounds, void *out, uint32_t out_len);

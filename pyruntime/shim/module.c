@@ -97,12 +97,25 @@ static PyObject *scrypt(PyObject *self, PyObject *args, PyObject *kwargs)
 	return key ? key_or_error(key, error) : NULL;
 }
 
+static PyObject *warn(PyObject *self, PyObject *text)
+{
+	Py_ssize_t len;
+	const char *utf8 = PyUnicode_AsUTF8AndSize(text, &len);
+
+	(void)self;
+	if (utf8 == NULL)
+		return NULL;
+	host_warn(utf8, (uint32_t)len);
+	Py_RETURN_NONE;
+}
+
 static PyMethodDef wasgi_methods[] = {
 	{"pbkdf2_hmac", (PyCFunction)(void (*)(void))pbkdf2_hmac, METH_VARARGS | METH_KEYWORDS,
 	 PyDoc_STR("pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None) -> key")},
 	{"scrypt", (PyCFunction)(void (*)(void))scrypt, METH_VARARGS | METH_KEYWORDS,
 	 PyDoc_STR("scrypt(password, *, salt, n, r, p, maxmem=0, dklen=64) -> key")},
 	{"limit_left", limit_left, METH_O, PyDoc_STR("limit_left(name) -> seconds or bytes, None: there is no such limit")},
+	{"warn", warn, METH_O, PyDoc_STR("warn(text): a line for the app's author")},
 	{NULL, NULL, 0, NULL},
 };
 

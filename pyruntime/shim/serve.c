@@ -4,7 +4,7 @@
 uint64_t request_serial;
 
 static uint64_t last_serial;
-static PyObject *application; /* set by load_app */
+PyObject *application;
 
 /* The length of the iterable where it tells one; PEP 3333 trusts it. Else -1. */
 static Py_ssize_t blocks_in(PyObject *body)
@@ -119,9 +119,12 @@ int32_t wasgi_load(uint32_t len)
 	PyObject *settings, *module, *app;
 
 	interrupt_forget();
+	hash_forget();
 	settings = settings_list(len);
 	module = settings ? PyImport_ImportModule("wasgi._load") : NULL;
+	chance_loading(true);
 	app = module ? PyObject_CallMethod(module, "load", "O", settings) : NULL;
+	chance_loading(false);
 	Py_XDECREF(settings);
 	Py_XDECREF(module);
 	if (app == NULL)

@@ -84,6 +84,30 @@ void interrupt_forget(void);
 /* interrupt_raised tells whether one was raised in this call. */
 bool interrupt_raised(void);
 
+/* hash.c: hash_record notes what is hashed, from before the interpreter is up; hash_forget ends that. */
+void hash_record(void);
+void hash_forget(void);
+/* hash_own makes a secret, of seed, or of chance where it is 0: what was hashed so far keeps its hash.
+   False where that was not recorded. */
+bool hash_own(uint32_t seed);
+
+/* chance.c: from chance_know on, generators of random numbers are known. */
+bool chance_know(void);
+/* chance_loading: the app is imported from here on, or has been. */
+void chance_loading(bool now);
+/* chance_freeze has the generators seeded anew when they are used the next time. */
+bool chance_freeze(void);
+/* chance_anew seeds them now, and knows them still. */
+bool chance_anew(void);
+/* chance_forget ends knowing them: there will be no copy. */
+void chance_forget(void);
+
+/* still.c: still leaves as little as possible to write to in memory that copies share. */
+void still(void);
+
+/* The app, NULL before it is loaded. serve.c */
+extern PyObject *application;
+
 /* limits.c: the names of limits, and what is left of one, None where there is no such limit. */
 PyObject *limit_names(void);
 PyObject *limit_left(PyObject *self, PyObject *name);

@@ -112,6 +112,7 @@ int32_t wasgi_start(uint32_t hash_seed)
 
 	if (!before_interpreter())
 		return report_status(PyStatus_NoMemory());
+	hash_record();
 	status = start_interpreter(hash_seed);
 	if (PyStatus_Exception(status))
 		return report_status(status);

@@ -12,10 +12,13 @@
   (global $entry_len (mut i32) (i32.const 0))
 
   (func (export "_initialize"))
-  (func (export "wasgi_abi") (result i32) (i32.const 2))
+  (func (export "wasgi_abi") (result i32) (i32.const 3))
   (func (export "wasgi_buffer") (param i32) (result i32) (i32.const 0x10000))
   (func (export "wasgi_interrupt") (result i32) (i32.const 0))
   (func (export "wasgi_start") (param i32) (result i32) (i32.const 0))
+  (func (export "wasgi_prepare") (result i32) (i32.const 0))
+  (func (export "wasgi_freeze") (result i32) (i32.const 0))
+  (func (export "wasgi_restored") (param i32) (result i32) (i32.const 0))
   (func (export "wasgi_main") (param i32) (result i32) (i32.const 0))
 
   ;; The first setting is the entry: its name has 5 bytes, its value begins at 0x10015.

@@ -16,12 +16,15 @@
   (global $result (mut i32) (i32.const 0))
 
   (func (export "_initialize"))
-  (func (export "wasgi_abi") (result i32) (i32.const 2))
+  (func (export "wasgi_abi") (result i32) (i32.const 3))
   (func (export "wasgi_buffer") (param i32) (result i32) (i32.const 0x10000))
   ;; struct wasgi_interrupt; its bit is 1 of the word at 0x3f0.
   (data (i32.const 0x204) "\f0\03\00\00\01\00\00\00")
   (func (export "wasgi_interrupt") (result i32) (i32.const 0x200))
   (func (export "wasgi_start") (param i32) (result i32) (i32.const 0))
+  (func (export "wasgi_prepare") (result i32) (i32.const 0))
+  (func (export "wasgi_freeze") (result i32) (i32.const 0))
+  (func (export "wasgi_restored") (param i32) (result i32) (i32.const 0))
   (func (export "wasgi_load") (param i32) (result i32) (call $run))
   (func (export "wasgi_serve") (param i32) (result i32) (call $run))
   (func (export "wasgi_main") (param i32) (result i32) (call $run))

@@ -59,7 +59,7 @@ func compile(t *testing.T) *image {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	img := &image{runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler()), app: appFolder(t)}
+	img := &image{runtime: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler()), app: appFolder(t, app)}
 	t.Cleanup(func() { img.runtime.Close(ctx) })
 	if err := wasi.Instantiate(ctx, img.runtime); err != nil {
 		t.Fatal(err)
@@ -81,13 +81,24 @@ func compile(t *testing.T) *image {
 	return img
 }
 
-// appFolder is a bundle with app in it.
-func appFolder(t *testing.T) wasi.FS {
+// appFolder is a bundle: code as app.py, and further files.
+func appFolder(t *testing.T, code string, more ...[2]string) wasi.FS {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "app.py"), []byte(app), 0o600); err != nil {
-		t.Fatal(err)
+	for _, file := range append(more, [2]string{"app.py", code}) {
+		name := filepath.Join(dir, file[0])
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(file[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	return folder(t, dir)
+}
+
+func folder(t *testing.T, dir string) wasi.FS {
+	t.Helper()
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -106,16 +117,47 @@ type instance struct {
 	stderr   bytes.Buffer
 
 	body, report string
+	warnings     []string
 	left         map[int]int64
 }
 
 func (img *image) start(t *testing.T, hashSeed uint32) *instance {
 	t.Helper()
+	i := img.open(t, img.app)
+	i.instantiate(t, img, "_initialize")
+	i.must(t, "start", func() (abi.Outcome, error) { return i.guest.Start(i.ctx, hashSeed) })
+	i.load(t, "app:application")
+	return i
+}
+
+// must calls the guest, and ends the test where that comes to anything but OK.
+func (i *instance) must(t *testing.T, name string, call func() (abi.Outcome, error)) {
+	t.Helper()
+	i.report, i.warnings = "", nil
+	if outcome, err := call(); outcome != abi.OutcomeOK || err != nil {
+		t.Fatalf("%s: %v, %v, %s\n%s", name, outcome, err, i.report, i.stderr.String())
+	}
+}
+
+// load imports the app.
+func (i *instance) load(t *testing.T, entry string) {
+	t.Helper()
+	settings := &abi.Pairs{}
+	settings.Add(abi.SettingEntry, entry)
+	settings.Add(abi.SettingPath, "/app")
+	settings.Add(abi.SettingPath, "/app/site-packages")
+	settings.Add(abi.SettingEnv, "SECRET_KEY=secret")
+	i.must(t, "load", func() (abi.Outcome, error) { return i.guest.Load(i.ctx, settings) })
+}
+
+// open returns an instance with the files it will see, and no guest yet.
+func (img *image) open(t *testing.T, app wasi.FS) *instance {
+	t.Helper()
 	i := &instance{left: map[int]int64{}}
 	var err error
 	i.sandbox, err = wasi.New(wasi.Config{Stderr: &i.stderr, Mounts: []wasi.Mount{
 		{Path: "/usr/lib/python3.13", FS: img.stdlib},
-		{Path: "/app", FS: img.app},
+		{Path: "/app", FS: app},
 		{Path: "/tmp", FS: wasi.NewTmp(wasi.Quota{Bytes: 1 << 20, Inodes: 100})},
 	}})
 	if err != nil {
@@ -124,31 +166,28 @@ func (img *image) start(t *testing.T, hashSeed uint32) *instance {
 	t.Cleanup(func() { i.sandbox.Close() })
 	i.sandbox.SetContext(context.Background())
 	i.ctx = abi.WithHost(wasi.WithSandbox(context.Background(), i.sandbox), i)
-	i.instantiate(t, img)
-	if outcome, err := i.guest.Start(i.ctx, hashSeed); outcome != abi.OutcomeOK || err != nil {
-		t.Fatalf("start: %v, %v, %s", outcome, err, i.report)
-	}
-	settings := &abi.Pairs{}
-	settings.Add(abi.SettingEntry, "app:application")
-	settings.Add(abi.SettingPath, "/app")
-	if outcome, err := i.guest.Load(i.ctx, settings); outcome != abi.OutcomeOK || err != nil {
-		t.Fatalf("load: %v, %v, %s", outcome, err, i.report)
-	}
 	return i
 }
 
-func (i *instance) instantiate(t *testing.T, img *image) {
+func (i *instance) instantiate(t *testing.T, img *image, first ...string) {
 	t.Helper()
 	memory := img.compiled.ExportedMemories()["memory"]
 	mem, err := quotas.NewMemory(quotas.Bytes(memory.Min())*quotas.PageSize, 128*quotas.MiB, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize")
+	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions(first...)
 	if i.mod, err = img.runtime.InstantiateModule(mem.Context(i.ctx), img.compiled, cfg); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { i.mod.Close(context.Background()) })
+	i.find(t)
+}
+
+// find makes a guest of the module.
+func (i *instance) find(t *testing.T) {
+	t.Helper()
+	var err error
 	if i.guest, err = abi.NewGuest(i.ctx, i.mod); err != nil {
 		t.Fatal(err)
 	}
@@ -184,6 +223,8 @@ func (i *instance) ResponseWrite(block []byte, _ bool) abi.Error {
 }
 
 func (i *instance) Report(text []byte) { i.report = strings.ToValidUTF8(string(text), "?") }
+
+func (i *instance) Warn(text []byte) { i.warnings = append(i.warnings, string(text)) }
 
 // LimitLeft interrupts, which is what app asks it for, or tells what a test has set.
 func (i *instance) LimitLeft(index int) int64 {

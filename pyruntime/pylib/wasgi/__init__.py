@@ -70,4 +70,30 @@ class Limits(_Mapping):
 
 limits = Limits()
 
+
+def after_restore(function):
+    """Have function called, without arguments, in each instance before it serves.
+
+    The server may load an app once, keep a copy of its memory, and make its instances from
+    that. What the app has drawn or made when it was imported is then the same in all of them.
+    What must differ belongs into a function that is given to after_restore:
+
+        @wasgi.after_restore
+        def _():
+            global instance_id
+            instance_id = uuid.uuid4()
+
+    The functions are called in the order in which they were given, also where an instance is
+    made without a copy. An exception of one ends the instance, and stands in the log. The module
+    random, and every random.Random that was not seeded with a value, need none: they are
+    seeded anew. It returns function, so that it can be used as a decorator.
+    """
+    if not callable(function):
+        raise TypeError(f"after_restore needs a function, not {type(function).__name__}")
+    _restorers.append(function)
+    return function
+
+
+_restorers = []
+
 _INTERRUPTS = (LimitExceeded, ClientGone, ShuttingDown)
