@@ -78,6 +78,12 @@ func (g *Guest) TrimStack() error {
 	return nil
 }
 
+// Buffer returns where the guest's buffer is and its size, as it last told.
+func (g *Guest) Buffer() (ptr, size uint32) { return g.ptr, g.size }
+
+// SetBuffer tells what Buffer said in the guest that this one's memory is a copy of.
+func (g *Guest) SetBuffer(ptr, size uint32) { g.ptr, g.size = ptr, size }
+
 // Start brings the interpreter up. hashSeed fixes the hashes of str and bytes, and so
 // the order of sets and what a dict's look-ups cost; 0 leaves them to chance.
 func (g *Guest) Start(ctx context.Context, hashSeed uint32) (Outcome, error) {

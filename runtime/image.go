@@ -30,6 +30,7 @@ type Image struct {
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
 	metered  bool
+	globals  []string // that guests change, by their exports' names
 }
 
 // ImageConfig says what to compile and where to keep the result.
@@ -76,6 +77,9 @@ func (img *Image) open(ctx context.Context, cfg ImageConfig) (err error) {
 	}
 	wasm, err := cfg.meter()
 	if err != nil {
+		return err
+	}
+	if img.globals, err = fuel.Globals(wasm); err != nil {
 		return err
 	}
 	ctx = experimental.WithCompilationWorkers(ctx, goruntime.GOMAXPROCS(0))

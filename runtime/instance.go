@@ -28,6 +28,7 @@ type Spec struct {
 	// secret of its own.
 	HashSeed uint32
 	Mounts   []wasi.Mount // what the guest sees as its files
+	Tmp      *wasi.Tmp    // which of them is its own, in memory; may be nil
 	// Left returns what is left of a limit that the instance does not know of itself,
 	// -1 where there is none. May be nil.
 	Left func(quotas.Limit) int64
@@ -42,6 +43,8 @@ type Spec struct {
 	// Stdio are the standard streams where Log is nil: a nil one is at its end, or
 	// discards.
 	Stdio Stdio
+
+	snapshot *Snapshot // that it begins with, set by Restore
 }
 
 // Stdio are the standard streams of a command.
@@ -64,7 +67,10 @@ type Instance struct {
 	quota     quotas.Quota
 	hashSeed  uint32
 	closed    func()
-	stdout    *lines // nil where the streams are a command's
+	globals   []string // the image's
+	tmp       *wasi.Tmp
+	snapshot  *Snapshot // nil where the app was imported in this very guest
+	stdout    *lines    // nil where the streams are a command's
 	stderr    *lines
 	ctx       context.Context // of every call: names the sandbox and the exchange
 	served    int
@@ -74,14 +80,19 @@ type Instance struct {
 
 // NewInstance makes a guest whose interpreter is not started yet.
 func (img *Image) NewInstance(ctx context.Context, spec Spec) (*Instance, error) {
-	i := &Instance{ID: spec.ID, quota: spec.Quota, hashSeed: spec.HashSeed, closed: spec.Closed}
+	i := &Instance{ID: spec.ID, quota: spec.Quota, hashSeed: spec.HashSeed, closed: spec.Closed, tmp: spec.Tmp, globals: img.globals}
 	i.exchange.meter = &i.meter
 	if spec.Log != nil {
 		i.stdout = &lines{exchange: &i.exchange, stream: "stdout", log: spec.Log}
 		i.stderr = &lines{exchange: &i.exchange, stream: "stderr", log: spec.Log}
 		spec.Stdio = Stdio{Out: i.stdout, Err: i.stderr}
 	}
+	var files *wasi.State
+	if spec.snapshot != nil {
+		files = spec.snapshot.files
+	}
 	sandbox, err := wasi.New(wasi.Config{
+		State:  files,
 		Mounts: spec.Mounts,
 		Stdin:  spec.Stdio.In,
 		Stdout: spec.Stdio.Out,
@@ -119,7 +130,17 @@ func (i *Instance) instantiate(ctx context.Context, img *Image, spec Spec) error
 		return err
 	}
 	i.meter.begin(ctx, i.startup(), quotas.Usage{}, new([]quotas.Limit))
-	return i.run(ctx, func() error { return i.initialize(img) })
+	if spec.snapshot == nil {
+		return i.run(ctx, func() error { return i.initialize(img) })
+	}
+	if err := i.settle(spec.snapshot); err != nil {
+		return err
+	}
+	if err := i.run(ctx, i.findGuest); err != nil {
+		return err
+	}
+	i.guest.SetBuffer(spec.snapshot.ptr, spec.snapshot.size)
+	return nil
 }
 
 // initialize brings the guest's memory to where its functions can be called.
@@ -137,7 +158,10 @@ func (i *Instance) initialize(img *Image) error {
 			return stopped(err)
 		}
 	}
-	var err error
+	return i.findGuest()
+}
+
+func (i *Instance) findGuest() (err error) {
 	if i.guest, err = abi.NewGuest(i.ctx, i.mod); err == nil {
 		i.meter.alarm, i.meter.nativeStack = i.guest.Interrupt, i.guest.Stack
 	}
@@ -167,16 +191,17 @@ func (i *Instance) request() allowance {
 	}
 }
 
-// Load starts the interpreter and imports the app that settings name. An exception
-// of the import is a *LoadError. ctx ends what the guest waits for.
+// Load starts the interpreter, if no base snapshot has it up, and imports the app that settings name. An exception
+// of the import is a *LoadError. ctx ends what the guest waits for. The instance then
+// either becomes a snapshot, or is asked to Begin.
 func (i *Instance) Load(ctx context.Context, settings *abi.Pairs) error {
 	i.meter.begin(ctx, i.startup(), i.meter.usage, i.meter.hits)
-	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx, i.hashSeed) })
-	if err == nil {
-		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Load(i.ctx, settings) })
+	var err error
+	if i.snapshot == nil {
+		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx, i.hashSeed) })
 	}
 	if err == nil {
-		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Restored(i.ctx, i.hashSeed) })
+		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Load(i.ctx, settings) })
 	}
 	if err == nil {
 		return nil
@@ -184,6 +209,9 @@ func (i *Instance) Load(ctx context.Context, settings *abi.Pairs) error {
 	i.condemned = true
 	return &LoadError{Report: string(i.exchange.report), Err: err}
 }
+
+// Begin makes an instance whose app was imported in it ready to serve.
+func (i *Instance) Begin(ctx context.Context) error { return i.restored(ctx, i.meter.usage) }
 
 // Usage returns what the last call, or making the instance, has used.
 func (i *Instance) Usage() quotas.Usage { return i.meter.usage }

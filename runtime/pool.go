@@ -12,9 +12,10 @@ import (
 
 // PoolConfig says what a pool keeps.
 type PoolConfig struct {
-	Max         int // most instances at once, at least 1
-	MaxRequests int // requests after which an instance is replaced; 0: never
-	Queue       int // most calls of Acquire that wait at once; 0: any number
+	Max         int  // most instances at once, at least 1
+	MaxRequests int  // requests after which an instance is replaced; 0: never
+	Fresh       bool // each request meets the app as it was imported
+	Queue       int  // most calls of Acquire that wait at once; 0: any number
 	// QueueTimeout is how long a call waits where there are instances and all are busy;
 	// 0: as long as its context lets it. The first instance is always waited for.
 	QueueTimeout time.Duration
@@ -210,9 +211,10 @@ func (p *Pool) dropped() {
 }
 
 // Release gives an instance back. One that is condemned, or has served its number of
-// requests, is closed, and another is made in its place before it is asked for.
+// requests, is closed, and another is made in its place before it is asked for. A pool of
+// fresh instances takes it back to its snapshot first, which takes a moment.
 func (p *Pool) Release(i *Instance) {
-	if !i.condemned && (p.cfg.MaxRequests == 0 || i.served < p.cfg.MaxRequests) {
+	if p.reusable(i) {
 		p.mu.Lock()
 		p.keep(i)
 		return
@@ -223,6 +225,16 @@ func (p *Pool) Release(i *Instance) {
 	if !p.closed && p.open < p.cfg.Max {
 		p.begin()
 	}
+}
+
+func (p *Pool) reusable(i *Instance) bool {
+	if i.condemned || p.cfg.MaxRequests > 0 && i.served >= p.cfg.MaxRequests {
+		return false
+	}
+	if !p.cfg.Fresh || i.served == 0 {
+		return true
+	}
+	return i.Resettable() && i.Reset(p.ctx) == nil
 }
 
 // Close takes no more requests, closes the idle instances, and each busy one when it

@@ -28,6 +28,7 @@ type Host struct {
 
 	gate   *quotas.Gate // set by NewRegistry
 	budget *quotas.Budget
+	base   *base
 }
 
 // What a tenant's files may hold besides what its quota says: bytecode, and files and

@@ -161,14 +161,6 @@ func validPrefix(prefix string) bool {
 		!strings.ContainsFunc(prefix, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '?' || r == '#' || r == '%' })
 }
 
-// maxRequests returns how many requests an instance serves.
-func (m Manifest) maxRequests() int {
-	if m.Isolation == perRequest {
-		return 1
-	}
-	return m.Quota.MaxRequests
-}
-
 // scriptName returns the prefix as PEP 3333 wants it: "" for the root.
 func (m Manifest) scriptName() string {
 	if m.Prefix == "/" {

@@ -33,6 +33,7 @@ func NewRegistry(h Host) *Registry {
 	if h.Policy.Memory > 0 {
 		h.budget = quotas.NewBudget(h.Policy.Memory, r.reduce)
 	}
+	h.base = &base{}
 	r.host = h
 	r.routes.Store(&routes{})
 	return r
@@ -207,5 +208,6 @@ func (r *Registry) Close(ctx context.Context) error {
 			return fmt.Errorf("requests still in flight: %w", ctx.Err())
 		}
 	}
+	r.host.base.close()
 	return nil
 }

@@ -32,6 +32,10 @@ type version struct {
 	failed atomic.Pointer[NotLoadedError] // why none can be
 	ended  sync.Once                      // close
 	broken atomic.Pointer[setback]
+
+	taking   sync.Mutex // held while the app is imported for a snapshot
+	snapshot *runtime.Snapshot
+	apart    bool // there can be none
 }
 
 // setback is an instance that could not be made though others were: no other is tried
@@ -56,7 +60,8 @@ func (t *Tenant) newVersion(b Bundle) (*version, error) {
 	v := &version{tenant: t, bundle: b, root: root}
 	v.pool = runtime.NewPool(runtime.PoolConfig{
 		Max:          b.Manifest.Quota.Instances,
-		MaxRequests:  b.Manifest.maxRequests(),
+		MaxRequests:  b.Manifest.Quota.MaxRequests,
+		Fresh:        b.Manifest.Isolation == perRequest,
 		Queue:        b.Manifest.Quota.Queue,
 		QueueTimeout: b.Manifest.Quota.QueueTimeout,
 		New:          v.newInstance,
@@ -72,13 +77,8 @@ func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
 	if b := v.broken.Load(); b != nil && start.Before(b.until) {
 		return nil, b.err
 	}
-	i, err := v.tenant.host.Image.NewInstance(ctx, v.spec())
+	i, err := v.make(ctx)
 	if err != nil {
-		return nil, v.loadFailed(err)
-	}
-	if err := i.Load(ctx, v.settings()); err != nil {
-		v.tenant.account.Spend(quotas.Usage{Ticks: i.Usage().Ticks})
-		i.Close()
 		return nil, v.loadFailed(err)
 	}
 	v.loaded.Store(true)
@@ -86,10 +86,85 @@ func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
 	return i, nil
 }
 
-// spec says what an instance of the version is made of.
-func (v *version) spec() runtime.Spec {
+// make makes an instance of the version's snapshot, or, where there can be none, one that
+// imports the app for itself. The first to be made leaves the snapshot; others wait for it.
+func (v *version) make(ctx context.Context) (*runtime.Instance, error) {
+	s, i, err := v.base(ctx)
+	if s == nil {
+		return i, err
+	}
+	return v.tenant.host.Image.Restore(ctx, v.spec(s.Tmp()), s)
+}
+
+// base returns the snapshot, and nil where there is none: then an instance, or an error.
+func (v *version) base(ctx context.Context) (*runtime.Snapshot, *runtime.Instance, error) {
+	v.taking.Lock()
+	defer v.taking.Unlock()
+	if v.snapshot != nil {
+		return v.snapshot, nil, nil
+	}
+	i, err := v.load(ctx)
+	if err != nil || v.apart {
+		return nil, i, err
+	}
+	err = v.take(ctx, i)
+	i.Close()
+	if err == nil {
+		return v.snapshot, nil, nil
+	}
+	v.apart = true
+	v.tenant.journal.write("", "snapshot", "each instance imports the app for itself: "+err.Error())
+	i, err = v.load(ctx)
+	return nil, i, err
+}
+
+// take makes the snapshot of an instance, which is not used any more.
+func (v *version) take(ctx context.Context, i *runtime.Instance) error {
+	s, err := i.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if !v.tenant.host.budget.Take(s.Size()) {
+		s.Close()
+		return fmt.Errorf("all guests together leave no %v", s.Size())
+	}
+	for _, w := range s.Warnings {
+		v.tenant.journal.write("", "snapshot", w)
+	}
+	v.snapshot = s
+	return nil
+}
+
+// load makes a guest and imports the app in it.
+func (v *version) load(ctx context.Context) (*runtime.Instance, error) {
+	base, err := v.tenant.host.base.take(ctx, v.tenant.host)
+	if err != nil {
+		return nil, err
+	}
+	i, err := v.tenant.host.Image.Restore(ctx, v.spec(nil), base)
+	if err != nil {
+		return nil, err
+	}
+	if err = i.Load(ctx, v.settings()); err == nil && v.apart {
+		err = i.Begin(ctx)
+	}
+	if err != nil {
+		v.tenant.account.Spend(quotas.Usage{Ticks: i.Usage().Ticks})
+		i.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+// spec says what an instance of the version is made of; begin is what /tmp begins with,
+// nil for nothing.
+func (v *version) spec(begin *wasi.TmpImage) runtime.Spec {
 	t, q := v.tenant, v.bundle.Manifest.Quota
-	tmp := wasi.NewTmp(wasi.Quota{Bytes: int64(q.Tmp), Inodes: tmpInodes})
+	room := wasi.Quota{Bytes: int64(q.Tmp), Inodes: tmpInodes}
+	tmp := wasi.NewTmp(room)
+	if begin != nil {
+		tmp = wasi.NewTmpFrom(room, begin)
+	}
 	tmp.From(
 		func(n int64) bool { return t.host.budget.Take(quotas.Bytes(n)) },
 		func(n int64) { t.host.budget.Give(quotas.Bytes(n)) })
@@ -102,6 +177,7 @@ func (v *version) spec() runtime.Spec {
 		Mounts:   t.files.mounts(t.host.Stdlib, wasi.ReadOnlyDir(v.root), tmp),
 		Log:      t.journal.write,
 		Closed:   tmp.Free,
+		Tmp:      tmp,
 		Left: func(l quotas.Limit) int64 {
 			switch l {
 			case quotas.LimitTmp:
@@ -201,12 +277,24 @@ func (v *version) prove(ctx context.Context) error {
 	return nil
 }
 
+// drop gives the snapshot up. No instance is made any more.
+func (v *version) drop() {
+	v.taking.Lock()
+	defer v.taking.Unlock()
+	if v.snapshot != nil {
+		v.tenant.host.budget.Give(v.snapshot.Size())
+		v.snapshot.Close()
+		v.snapshot = nil
+	}
+}
+
 // close ends the version once its last request is done; it does not wait for that.
 func (v *version) close() {
 	v.ended.Do(func() {
 		v.pool.Close()
 		go func() {
 			<-v.pool.Closed()
+			v.drop()
 			v.root.Close()
 			v.tenant.leave()
 		}()

@@ -145,6 +145,7 @@ func (g *guests) run(script string) string {
 	settings.Add(abi.SettingEntry, "timed:application")
 	settings.Add(abi.SettingEnv, "SCRIPT="+script)
 	fatal(g.b, i.Load(context.Background(), settings))
+	fatal(g.b, i.Begin(context.Background()))
 	return out.String()
 }
 

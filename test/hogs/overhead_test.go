@@ -83,6 +83,7 @@ func newWorker(b *testing.B, img *image) *worker {
 	settings.Add(abi.SettingPath, "/app")
 	settings.Add(abi.SettingEntry, "app:application")
 	fatal(b, i.Load(context.Background(), settings))
+	fatal(b, i.Begin(context.Background()))
 	return &worker{b, i}
 }
 

@@ -1,0 +1,162 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tetratelabs/wazero/api"
+
+	"wasgi/abi"
+	"wasgi/quotas"
+	"wasgi/wasi"
+)
+
+// Snapshot is a guest at rest: memory, globals and files of an instance whose
+// app was imported. Any number of instances begin with it. It is immutable and safe for
+// concurrent use.
+type Snapshot struct {
+	memory    *quotas.MemoryImage
+	files     *wasi.State
+	tmp       *wasi.TmpImage
+	globals   []uint64 // in the order of the image.s
+	ptr, size uint32   // of the guest's buffer
+	// Warnings are lines for the app's author: randomness that all copies share, for one.
+	Warnings []string
+}
+
+// Snapshot ends the instance and returns what others begin with. The app must have been
+// imported, and not yet asked. Where something cannot be carried over, an open file that
+// was removed for one, the error says so.
+func (i *Instance) Snapshot(ctx context.Context) (*Snapshot, error) {
+	i.meter.begin(ctx, i.startup(), i.meter.usage, i.meter.hits)
+	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Freeze(i.ctx) })
+	if err != nil {
+		i.condemned = true
+		return nil, fmt.Errorf("snapshot of %s: %w", i.ID, err)
+	}
+	return i.snap()
+}
+
+// Base returns a snapshot of an interpreter that is up and has imported what most apps do,
+// for the apps of all tenants to begin with.
+func (img *Image) Base(ctx context.Context, spec Spec) (*Snapshot, error) {
+	i, err := img.NewInstance(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer i.Close()
+	i.meter.begin(ctx, allowance{}, i.meter.usage, i.meter.hits)
+	err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx, i.hashSeed) })
+	if err == nil {
+		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Prepare(i.ctx) })
+	}
+	if err != nil {
+		return nil, &LoadError{Report: string(i.exchange.report), Err: err}
+	}
+	return i.snap()
+}
+
+// snap ends the instance and returns what it has.
+func (i *Instance) snap() (_ *Snapshot, err error) {
+	i.condemned = true
+	s := &Snapshot{Warnings: i.exchange.warnings}
+	for _, name := range i.globals {
+		s.globals = append(s.globals, i.mod.ExportedGlobal(name).Get())
+	}
+	s.ptr, s.size = i.guest.Buffer()
+	if s.files, err = i.sandbox.Save(); err != nil {
+		return nil, fmt.Errorf("snapshot of %s: %w", i.ID, err)
+	}
+	if i.tmp != nil {
+		s.tmp = i.tmp.Save()
+	}
+	if s.memory, err = i.meter.memory.Image(); err != nil {
+		return nil, fmt.Errorf("snapshot of %s: %w", i.ID, err)
+	}
+	return s, nil
+}
+
+// Tmp returns what the files in memory begin with, nil for none.
+func (s *Snapshot) Tmp() *wasi.TmpImage { return s.tmp }
+
+// Size returns the memory of the host that the snapshot keeps.
+func (s *Snapshot) Size() quotas.Bytes {
+	size := s.memory.Resident()
+	if s.tmp != nil {
+		size += quotas.Bytes(s.tmp.Usage().Bytes)
+	}
+	return size
+}
+
+// Close gives the snapshot up; instances that began with it go on.
+func (s *Snapshot) Close() { s.memory.Release() }
+
+// Restore makes a guest that goes on from the snapshot, with the mounts that it was made
+// with, but for a Tmp made of the snapshot's.
+func (img *Image) Restore(ctx context.Context, spec Spec, s *Snapshot) (*Instance, error) {
+	spec.snapshot = s
+	i, err := img.NewInstance(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	i.snapshot = s
+	if err := i.restored(ctx, i.meter.usage); err != nil {
+		i.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+// restored lets the guest become one of its own.
+func (i *Instance) restored(ctx context.Context, used quotas.Usage) error {
+	i.meter.begin(ctx, i.startup(), used, new([]quotas.Limit))
+	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Restored(i.ctx, i.hashSeed) })
+	if err != nil {
+		return &LoadError{Report: string(i.exchange.report), Err: err}
+	}
+	return nil
+}
+
+// settle puts the instance's memory and globals where the snapshot has them.
+func (i *Instance) settle(s *Snapshot) error {
+	if err := i.meter.memory.Attach(i.mod.Memory()); err != nil {
+		return err
+	}
+	if err := i.meter.memory.Map(s.memory); err != nil {
+		return err
+	}
+	i.setGlobals(s)
+	return nil
+}
+
+func (i *Instance) setGlobals(s *Snapshot) {
+	for n, name := range i.globals {
+		i.mod.ExportedGlobal(name).(api.MutableGlobal).Set(s.globals[n])
+	}
+}
+
+// Resettable tells whether Reset can be called.
+func (i *Instance) Resettable() bool { return i.snapshot != nil && !i.condemned }
+
+// Reset takes the instance back to its snapshot: what the app has done since is gone. No
+// call of it may be running. After an error it is condemned.
+func (i *Instance) Reset(ctx context.Context) error {
+	s := i.snapshot
+	condemned := true
+	defer func() { i.condemned = condemned }()
+	if _, err := i.meter.memory.Reset(); err != nil {
+		return err
+	}
+	if i.tmp != nil {
+		i.tmp.Reset()
+	}
+	if err := i.sandbox.Reset(s.files); err != nil {
+		return err
+	}
+	i.setGlobals(s)
+	i.guest.SetBuffer(s.ptr, s.size)
+	i.condemned = false
+	err := i.restored(ctx, quotas.Usage{})
+	condemned = i.condemned || err != nil
+	return err
+}
