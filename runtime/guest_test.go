@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"wasgi/abi"
 	"wasgi/quotas"
@@ -248,9 +249,9 @@ func (a *answer) Write(block []byte, last bool) error {
 	return nil
 }
 
-// quotaOf returns the usual quota with another memory.
+// quotaOf returns the usual quota with another memory, and time for slow machines.
 func quotaOf(memory quotas.Bytes) quotas.Quota {
 	q := quotas.Default()
-	q.Memory = memory
+	q.Memory, q.CPU = memory, time.Minute
 	return q
 }

@@ -200,6 +200,7 @@ func (i *Instance) Load(ctx context.Context, settings *abi.Pairs) error {
 	if i.snapshot == nil {
 		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx, i.hashSeed) })
 	}
+	i.snapshot = nil // what it goes back to is not without its app
 	if err == nil {
 		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Load(i.ctx, settings) })
 	}

@@ -75,7 +75,11 @@ func (p *Pool) Acquire(ctx context.Context) (*Instance, error) {
 	}
 	wait := make(chan grant, 1)
 	p.waiters = append(p.waiters, wait)
-	p.grow()
+	if p.open == p.making {
+		p.grow()
+	} else {
+		time.AfterFunc(growAfter, p.growLater)
+	}
 	busy := p.open > p.making
 	p.mu.Unlock()
 	if busy && p.cfg.QueueTimeout > 0 {
@@ -109,6 +113,17 @@ func (p *Pool) wait(ctx context.Context, wait chan grant) (*Instance, error) {
 	default:
 	}
 	return nil, context.Cause(ctx)
+}
+
+// growAfter is how long a request waits for one of the instances there are before another
+// is made for it: most are done with theirs by then, and an app that keeps something in
+// memory finds it again.
+const growAfter = 5 * time.Millisecond
+
+func (p *Pool) growLater() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.grow()
 }
 
 // grow makes an instance for each waiter that none is being made for, up to the
