@@ -31,8 +31,8 @@ func workloads() []string {
 // and how long it is to take.
 const (
 	overheadWorkers = 4
-	overheadRounds  = 12
-	overheadWork    = 20 * time.Millisecond
+	overheadRounds  = 100
+	overheadWork    = 3 * time.Millisecond // so short that some are not disturbed
 )
 
 // measureOverhead compares, for each workload, the least processor time that it takes
