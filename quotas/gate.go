@@ -19,16 +19,14 @@ type Gate struct {
 	running []*Turn
 	waiting flowHeap // flows of which a guest waits, the one that used least first
 	clock   time.Duration
-
-	contended atomic.Bool // a flow waits
 }
 
 // Credit is how far behind the others a flow that was idle may start, margin how far
 // ahead of a waiting one a flow may run before it gives way, and quantum how long a
 // guest runs while another of its own flow waits. All are CPU time.
 const (
-	credit  = 2 * time.Millisecond
-	margin  = 500 * time.Microsecond
+	credit  = 4 * time.Millisecond
+	margin  = 2 * time.Millisecond
 	quantum = 5 * time.Millisecond
 )
 
@@ -64,6 +62,7 @@ type Turn struct {
 	flow    *Flow
 	granted chan struct{}
 	ran     time.Duration // CPU time since it was let through
+	wanted  atomic.Bool   // its place is, by one who is far behind
 }
 
 // NewTurn returns a place at the gate, outside.
@@ -107,7 +106,6 @@ func (t *Turn) giveUp(ctx context.Context) error {
 	if len(f.queue) == 0 {
 		heap.Remove(&f.gate.waiting, f.index)
 	}
-	f.gate.contended.Store(len(f.gate.waiting) > 0)
 	return ctx.Err()
 }
 
@@ -139,6 +137,7 @@ func (t *Turn) Spent(d time.Duration) bool {
 	t.spend(d)
 	g.tell()
 	if !g.givesWay(t) {
+		t.wanted.Store(false)
 		g.mu.Unlock()
 		return false
 	}
@@ -149,8 +148,9 @@ func (t *Turn) Spent(d time.Duration) bool {
 	return true
 }
 
-// Contended tells whether another guest waits at the gate. It takes no lock.
-func (t *Turn) Contended() bool { return t.flow.gate.contended.Load() }
+// Wanted tells whether another guest is to run in place of t at once: Spent then lets it.
+// It takes no lock.
+func (t *Turn) Wanted() bool { return t.wanted.Load() }
 
 // givesWay tells whether another guest is to run in place of t.
 func (g *Gate) givesWay(t *Turn) bool {
@@ -171,13 +171,18 @@ func (g *Gate) wait(t *Turn) {
 	if f.index < 0 {
 		heap.Push(&g.waiting, f)
 	}
-	g.contended.Store(true)
+	for _, r := range g.running {
+		if r.flow.used > f.used+margin {
+			r.wanted.Store(true)
+		}
+	}
 }
 
 // let lets t run.
 func (g *Gate) let(t *Turn) {
 	g.free--
 	t.ran = 0
+	t.wanted.Store(false)
 	t.flow.runs++
 	g.running = append(g.running, t)
 }
@@ -200,7 +205,6 @@ func (g *Gate) leave(t *Turn) {
 		g.let(next)
 		next.granted <- struct{}{}
 	}
-	g.contended.Store(len(g.waiting) > 0)
 }
 
 // tell moves the clock on to what the flows that want to run have used at least.

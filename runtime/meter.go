@@ -130,7 +130,7 @@ func (m *meter) tick() {
 	took := now - m.ticked
 	m.ticked = now
 	m.burn(took)
-	if took > 4*slice || now-m.looked > lookEvery || m.interrupted != nil || m.turn.Contended() {
+	if took > 4*slice || now-m.looked > lookEvery || m.interrupted != nil || m.turn.Wanted() {
 		m.look()
 	}
 	m.refuel()

@@ -82,6 +82,8 @@ func (s badStart) files(mended bool) testkit.Files {
 	switch s.limit {
 	case quotas.LimitStartupCPU:
 		manifest += "startup_cpu = \"500ms\"\n"
+	case quotas.LimitStack:
+		manifest += "stack = \"8MiB\"\n"
 	case quotas.LimitStartupTimeout:
 		manifest += "startup_timeout = \"2s\"\n"
 	}

@@ -69,9 +69,9 @@ func zoo() []hog {
 			fill reverse index pad encode normalize deflate inflate bzip xz checksum digest derive-key dump load
 			query square-root exponential difference hashing equality collisions reduction collecting compiling
 			parsing iterating`),
-		hogs("recursion", raises(), `function text compare dump load pickled copied parenthesised attribute`),
+		hogs("recursion", raises(), `function text compare dump load pickled copied parenthesised`),
 		hogs("recursion", slices.Concat(overMemory(), overStack(), overCPU()), "function-unlimited attribute-unlimited"),
-		hogs("recursion", append(overStack(), raises()...), "hashed maps chains types"),
+		hogs("recursion", append(overStack(), raises()...), "hashed maps chains types attribute"),
 		hogs("recursion", append(overMemory(), raises()...), "parsed"),
 		hogs("recursion", ends{{http.StatusOK, ""}}, "maps-dropped"),
 		hogs("recursion", overCPU(), "handling"),
@@ -126,11 +126,11 @@ func limitsOf(family string) string {
 	case "memory":
 		return limits + "cpu = \"20s\"\nmemory = \"64MiB\"\n"
 	case "recursion":
-		return limits + "cpu = \"2s\"\n"
+		return limits + "cpu = \"2s\"\nstack = \"8MiB\"\n"
 	case "files":
 		return limits + "cpu = \"300ms\"\ntmp = \"1MiB\"\ndata = \"1MiB\"\n"
 	case "sleeps":
-		return limits + "cpu = \"10s\"\ntimeout = \"500ms\"\n"
+		return limits + "cpu = \"10s\"\ntimeout = \"1s\"\n"
 	}
 	return limits + "cpu = \"100ms\"\n"
 }
