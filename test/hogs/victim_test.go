@@ -13,18 +13,24 @@ import (
 )
 
 // measureVictim compares what the app hello can do alone with what it can do while twice
-// as many tenants compute without a pause as there are processors. It is measured with
-// hogs that run for long, and with those that meet a limit of half a second and whose
-// interpreters are made anew each time.
+// as many tenants compute without a pause as there are processors: hogs that run for long,
+// and hogs that meet a limit of half a second and whose interpreters are made anew each
+// time. There hello has one interpreter, for good; "pool" shows what it feels when its own
+// are made, as more are needed or one has served its requests.
 func measureVictim(b *testing.B, r *report) {
-	for _, kind := range []struct{ name, limits string }{
-		{"endless", "cpu = \"10m\"\ntimeout = \"10m\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n"},
-		{"restarting", "cpu = \"500ms\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n"},
+	const (
+		endless    = "cpu = \"10m\"\ntimeout = \"10m\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n"
+		restarting = "cpu = \"500ms\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n"
+		one        = "\n[limits]\ninstances = 1\nmax_requests = 1000000000\n"
+	)
+	for _, kind := range []struct{ name, hogs, hello string }{
+		{"endless", endless, one}, {"restarting", restarting, one}, {"pool", restarting, ""},
 	} {
 		b.Run(kind.name, func(b *testing.B) {
 			dir := b.TempDir()
-			testkit.Stage(b, dir, testkit.App{Name: "hello"})
-			tenants := stageHogs(b, dir, 2*goruntime.NumCPU(), kind.limits)
+			hello := testkit.Stage(b, dir, testkit.App{Name: "hello"})
+			testkit.EditManifest(b, hello, `\z`, kind.hello)
+			tenants := stageHogs(b, dir, 2*goruntime.NumCPU(), kind.hogs)
 			server := testkit.Start(b, testkit.Options{Dir: dir, Args: []string{"--access-log=false"}})
 			var alone, beside []visits
 			for range victimRounds {
