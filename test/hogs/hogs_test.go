@@ -68,7 +68,7 @@ func badStarts() []badStart {
 		{"balloon", "hoard = []\nwhile True:\n    hoard.append(bytearray(1 << 20))\n", quotas.LimitMemory},
 		{"sleeper", "import time\ntime.sleep(1e9)\n", quotas.LimitStartupTimeout},
 		{"sleepless", "import time\n" + fmt.Sprintf(catching, "time.sleep(1e9)"), quotas.LimitStartupTimeout},
-		{"deep", "values = iter([1])\nfor _ in range(100_000):\n    values = map(int, values)\nnext(values)\n", quotas.LimitStack},
+		{"deep", "values = iter([1])\nfor _ in range(300_000):\n    values = map(int, values)\nnext(values)\n", quotas.LimitStack},
 	}
 }
 

@@ -25,6 +25,7 @@ const loadEnv = "WASGI_HOGS_LOAD"
 // caller asks for one page on one connection, over and over.
 type caller struct {
 	address, ask string
+	until        time.Time // nothing is waited for after it; zero: no end
 	conn         net.Conn
 	in           *bufio.Reader
 }
@@ -38,6 +39,9 @@ func (c *caller) call() (int, error) {
 	if c.conn == nil {
 		conn, err := net.Dial("tcp", c.address)
 		if err != nil {
+			return 0, err
+		}
+		if err := conn.SetDeadline(c.until); err != nil {
 			return 0, err
 		}
 		c.conn, c.in = conn, bufio.NewReader(conn)

@@ -26,22 +26,22 @@ func workloads() []string {
 	}
 }
 
-// How many interpreters of either image are measured, since where their memory lies
-// makes a difference; how often each workload with each; and how long it is to take.
+// How many interpreters of either kind are measured, each with machine code of its own, since where code
+// and memory lie makes a difference of some percent; how often each workload with each;
+// and how long it is to take.
 const (
 	overheadWorkers = 4
-	overheadRounds  = 12
-	overheadWork    = 20 * time.Millisecond
+	overheadRounds  = 100
+	overheadWork    = 3 * time.Millisecond // so short that some are not disturbed
 )
 
 // measureOverhead compares, for each workload, the least processor time that it takes
 // metered interpreters with the least of those whose code was not rewritten. All live in
 // this process and take turns.
 func measureOverhead(b *testing.B, r *report) {
-	images := [2]*image{newImage(b, true), newImage(b, false)}
-	var workers []*worker // of either image in turn
+	var workers []*worker // of either kind in turn
 	for n := range 2 * overheadWorkers {
-		workers = append(workers, newWorker(b, images[n%2]))
+		workers = append(workers, newWorker(b, newImage(b, n%2 == 0)))
 	}
 	product := 1.0
 	for _, name := range workloads() {

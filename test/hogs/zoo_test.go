@@ -69,9 +69,9 @@ func zoo() []hog {
 			fill reverse index pad encode normalize deflate inflate bzip xz checksum digest derive-key dump load
 			query square-root exponential difference hashing equality collisions reduction collecting compiling
 			parsing iterating`),
-		hogs("recursion", raises(), `function text compare chains dump load pickled copied parenthesised`),
+		hogs("recursion", raises(), `function text compare dump load pickled copied parenthesised`),
 		hogs("recursion", slices.Concat(overMemory(), overStack(), overCPU()), "function-unlimited attribute-unlimited"),
-		hogs("recursion", append(overStack(), raises()...), "hashed maps types attribute"),
+		hogs("recursion", append(overStack(), raises()...), "hashed maps chains types attribute"),
 		hogs("recursion", append(overMemory(), raises()...), "parsed"),
 		hogs("recursion", ends{{http.StatusOK, ""}}, "maps-dropped"),
 		hogs("recursion", overCPU(), "handling"),

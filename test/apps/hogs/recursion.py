@@ -8,6 +8,7 @@ import pickle
 import sys
 
 DEPTH = 50_000
+DEEPER = 500_000  # where C keeps no count
 
 
 def nested(depth=DEPTH):
@@ -36,28 +37,28 @@ def compare():
 
 def hashed():
     value = ()
-    for _ in range(DEPTH):
+    for _ in range(DEEPER):
         value = (value,)
     hash(value)
 
 
 def maps():
     values = iter([1])
-    for _ in range(DEPTH):
+    for _ in range(DEEPER):
         values = map(int, values)
     next(values)
 
 
 def maps_dropped():
     values = iter([1])
-    for _ in range(DEPTH):
+    for _ in range(DEEPER):
         values = map(int, values)
     del values
 
 
 def chains():
     values = iter(())
-    for _ in range(DEPTH):
+    for _ in range(DEEPER):
         values = itertools.chain(values, ())
     next(values)
 
