@@ -11,6 +11,9 @@ import (
 type Account struct {
 	Bucket *Bucket
 	Flow   *Flow
+	// Startup is where imports have their turn, so that requests do not wait for what an
+	// import beside them has used.
+	Startup *Flow
 
 	mu       sync.Mutex
 	requests int64
@@ -20,7 +23,7 @@ type Account struct {
 
 // NewAccount returns the account of a tenant with the quota q whose flow is f.
 func NewAccount(q Quota, f *Flow) *Account {
-	return &Account{Bucket: NewBucket(q.CPUShare, q.CPUBurst), Flow: f, hits: make([]int64, len(Limits()))}
+	return &Account{Bucket: NewBucket(q.CPUShare, q.CPUBurst), Flow: f, Startup: f.gate.NewFlow(f.weight), hits: make([]int64, len(Limits()))}
 }
 
 // Hit counts that the tenant went over a limit.

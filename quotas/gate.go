@@ -189,6 +189,7 @@ func (g *Gate) let(t *Turn) {
 
 // leave takes t from the running and lets the next ones in.
 func (g *Gate) leave(t *Turn) {
+	g.tell() // while t is among those that run: it may be the only one
 	n := slices.Index(g.running, t)
 	g.running[n] = g.running[len(g.running)-1]
 	g.running = g.running[:len(g.running)-1]

@@ -209,3 +209,18 @@ func TestGateUnderChance(t *testing.T) {
 		t.Errorf("left over: free %d, running %d, waiting %d", g.free, len(g.running), len(g.waiting))
 	}
 }
+
+// A tenant that was alone has used much; who comes then starts beside it, not behind.
+func TestGateFollowsWhoWasAlone(t *testing.T) {
+	g := NewGate(1)
+	alone, late := g.NewFlow(1).NewTurn(), g.NewFlow(1).NewTurn()
+	for range 100 {
+		begun(alone)
+		alone.End(30 * time.Millisecond)
+	}
+	begun(late)
+	if behind := alone.flow.used - late.flow.used; behind > credit {
+		t.Errorf("who comes is %v behind, want at most %v", behind, credit)
+	}
+	late.End(0)
+}

@@ -23,7 +23,8 @@ func (m *meter) attach(mod api.Module, memory *quotas.Memory, spec Spec) error {
 	for limit, f := range spec.Refused {
 		m.watched = append(m.watched, watched{limit: limit, refused: f})
 	}
-	m.turn = m.account.Flow.NewTurn()
+	m.turns = [2]*quotas.Turn{m.account.Flow.NewTurn(), m.account.Startup.NewTurn()}
+	m.turn = m.turns[1]
 	m.slice = firstFuel
 	m.alarm = func(abi.InterruptKind, string, string) bool { return false }
 	m.fuel.global, _ = mod.ExportedGlobal(fuel.Fuel).(api.MutableGlobal)

@@ -41,7 +41,8 @@ type allowance struct {
 // runs the guest, locked to its thread meanwhile.
 type meter struct {
 	account     *quotas.Account
-	turn        *quotas.Turn
+	turn        *quotas.Turn    // one of turns, for the call in flight
+	turns       [2]*quotas.Turn // for requests, and for imports
 	memory      *quotas.Memory
 	budget      *quotas.Budget
 	most        quotas.Bytes // of native stack
@@ -88,6 +89,10 @@ func (e *ended) Unwrap() error { return e.why }
 func (m *meter) begin(ctx context.Context, may allowance, used quotas.Usage, hits *[]quotas.Limit) {
 	m.ctx, m.may, m.usage, m.hits = ctx, may, used, hits
 	m.told = used.Fuel
+	m.turn = m.turns[0]
+	if may.cpuLimit == quotas.LimitStartupCPU {
+		m.turn = m.turns[1]
+	}
 	m.refused, m.parked, m.interrupted, m.moved = m.memory.Refused(), false, nil, 0
 	for n := range m.watched {
 		m.watched[n].seen = m.watched[n].refused()
