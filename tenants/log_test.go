@@ -26,12 +26,12 @@ func (p *pad) Write(text []byte) (int, error) {
 	return p.b.Write(text)
 }
 
-// take returns and forgets the lines written.
+// take returns and forgets the whole lines written.
 func (p *pad) take() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	defer p.b.Reset()
-	return strings.FieldsFunc(p.b.String(), func(r rune) bool { return r == '\n' })
+	whole := bytes.LastIndexByte(p.b.Bytes(), '\n') + 1
+	return strings.FieldsFunc(string(p.b.Next(whole)), func(r rune) bool { return r == '\n' })
 }
 
 // written returns a log and a function that returns and forgets its lines.

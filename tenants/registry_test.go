@@ -425,7 +425,7 @@ func TestABusyTenant(t *testing.T) {
 	busy := fly(t, blog)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := ask(ctx, blog, ""); !errors.Is(err, quotas.LimitTimeout) {
+	if _, err := ask(ctx, blog, ""); !errors.Is(err, quotas.LimitQueueTimeout) {
 		t.Errorf("got %v", err)
 	}
 	busy.land(t)

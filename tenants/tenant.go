@@ -94,8 +94,9 @@ func (t *Tenant) Serve(ctx context.Context, req *runtime.Request, resp runtime.R
 
 // notServed counts and logs why a request had no instance.
 func (t *Tenant) notServed(req *runtime.Request, err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = &quotas.Exceeded{Limit: quotas.LimitTimeout, Detail: "no instance was free in the request's time"}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, quotas.LimitTimeout) {
+		err = &quotas.Exceeded{Limit: quotas.LimitQueueTimeout, RetryAfter: time.Second,
+			Detail: "all instances were busy for as long as the request could wait"}
 	}
 	var over *quotas.Exceeded
 	if errors.As(err, &over) && !errors.As(err, new(*NotLoadedError)) {
