@@ -9,7 +9,9 @@ import (
 )
 
 // measureCollector has Go collect its garbage every 10 ms while hogs compute on all
-// processors: a guest that does not come to a safe point would hold it up.
+// processors. A guest that does not come to a safe point would hold it up: that shows in
+// how long the world is stopped. A whole collection also marks and sweeps, for which it
+// needs processor time like any other.
 func measureCollector(b *testing.B, r *report) {
 	const collections = 500
 	dir := b.TempDir()
@@ -30,7 +32,7 @@ func measureCollector(b *testing.B, r *report) {
 	r.tell(b, "runtime.GC p50", milliseconds(times.at(0.5)), "ms")
 	r.most(b, "runtime.GC p99", milliseconds(times.at(0.99)), "ms", 5)
 	r.tell(b, "runtime.GC max", milliseconds(times.at(1)), "ms")
-	r.tell(b, "world stopped p99", quantile(pauses(), before, 0.99)*1000, "ms")
+	r.most(b, "world stopped p99", quantile(pauses(), before, 0.99)*1000, "ms", 5)
 	var heap goruntime.MemStats
 	goruntime.ReadMemStats(&heap)
 	r.tell(b, "heap", float64(heap.HeapAlloc)/(1<<20), "MiB")
