@@ -33,6 +33,19 @@ const (
 // NewGate returns a gate for n guests at once, at least 1.
 func NewGate(n int) *Gate { return &Gate{free: max(1, n)} }
 
+// Full tells whether guests that have run for a while, and are likely to go on, have all
+// places.
+func (g *Gate) Full() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, t := range g.running {
+		if t.ran < margin {
+			return false
+		}
+	}
+	return g.free == 0
+}
+
 // Flow is a tenant's part in a Gate.
 type Flow struct {
 	gate *Gate

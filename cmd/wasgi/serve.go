@@ -29,10 +29,6 @@ const drainTimeout = 30 * time.Second
 // endTimeout is how long apps that were ended may take to end.
 const endTimeout = 5 * time.Second
 
-// spareProcessors are Go's for all but guests: for as long as a guest runs it keeps one of
-// those, and a connection that becomes ready meanwhile is to find another.
-const spareProcessors = 2
-
 // serveOptions are the flags of the commands that serve.
 type serveOptions struct {
 	listen string
@@ -110,7 +106,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 	}
 	collectLess()
 	turnsShort()
-	goruntime.GOMAXPROCS(max(policy.CPUs, 1) + spareProcessors)
+	goruntime.GOMAXPROCS(max(policy.CPUs, 1))
 	host, free, err := e.host(ctx, folder, policy, log)
 	if err != nil {
 		return err
@@ -133,6 +129,9 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	tellUnserved(policy, found, log)
+	spare, stop := context.WithCancel(ctx)
+	defer stop()
+	go spareProcessors(spare, max(policy.CPUs, 1), registry.Busy)
 	server := front.New(cfg)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
