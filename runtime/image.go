@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -113,9 +114,26 @@ func (cfg ImageConfig) meter() ([]byte, error) {
 		return nil, fmt.Errorf("meter the guest: %w", err)
 	}
 	if cfg.CacheDir != "" {
-		err = os.WriteFile(file, wasm, 0o600)
+		err = replace(file, wasm)
 	}
 	return wasm, err
+}
+
+// replace writes a file that others see whole or not at all: several servers may start at
+// once. It is this user's alone.
+func replace(file string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(file), "new-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
 }
 
 func meterOptions() fuel.Options {

@@ -191,9 +191,9 @@ func (i *Instance) request() allowance {
 	}
 }
 
-// Load starts the interpreter, if no base snapshot has it up, and imports the app that settings name. An exception
-// of the import is a *LoadError. ctx ends what the guest waits for. The instance then
-// either becomes a snapshot, or is asked to Begin.
+// Load starts the interpreter, if no base snapshot has it up, and imports the app that
+// settings name. An exception of the import is a *LoadError. ctx ends what the guest waits
+// for. The instance then either becomes a snapshot, or is asked to Begin.
 func (i *Instance) Load(ctx context.Context, settings *abi.Pairs) error {
 	i.meter.begin(ctx, i.startup(), i.meter.usage, i.meter.hits)
 	var err error
@@ -258,7 +258,7 @@ func (i *Instance) Report() string { return string(i.exchange.report) }
 // Main runs Python as python3 would be run with the words that settings hold, and
 // returns its exit code.
 func (i *Instance) Main(ctx context.Context, settings *abi.Pairs) (int, error) {
-	i.meter.begin(ctx, allowance{}, i.meter.usage, i.meter.hits)
+	i.meter.begin(ctx, allowance{timeLimit: quotas.LimitTimeout}, i.meter.usage, i.meter.hits)
 	i.condemned = true
 	var code int
 	err := i.run(ctx, func() (err error) {
@@ -275,16 +275,22 @@ func (i *Instance) Main(ctx context.Context, settings *abi.Pairs) (int, error) {
 	return code, nil
 }
 
-// run runs the guest, which waits for its turn, and counts what it uses.
+// run runs the guest, which waits for its turn, and counts what it uses. A guest whose
+// turn does not come in time has not run: notRun.
 func (i *Instance) run(ctx context.Context, f func() error) error {
 	i.exchange.ctx = ctx
 	i.sandbox.SetContext(ctx)
 	if err := i.meter.enter(); err != nil {
-		return err
+		return notRun{err}
 	}
 	defer i.meter.leave()
 	return f()
 }
+
+// notRun is why a guest has not run.
+type notRun struct{ error }
+
+func (n notRun) Unwrap() error { return n.error }
 
 // call runs one call of the guest and condemns the instance where it may not be
 // called again: also after an interrupt, for an exception that can strike anywhere
@@ -300,6 +306,9 @@ func (i *Instance) call(ctx context.Context, f func() (abi.Outcome, error)) erro
 	})
 	i.stdout.flush()
 	i.stderr.flush()
+	if errors.As(err, new(notRun)) {
+		i.condemned = condemned
+	}
 	if err != nil {
 		return stopped(err)
 	}

@@ -216,3 +216,24 @@ func TestStackIsCounted(t *testing.T) {
 		t.Errorf("%v are still taken from the budget", got)
 	}
 }
+
+// A guest whose turn does not come has not run, and serves on.
+func TestAGuestThatIsNotLetInIsSound(t *testing.T) {
+	flow := quotas.NewGate(1).NewFlow(1)
+	quota := quotaOf(4 * quotas.PageSize)
+	g := newGuestOf(t, loadImage(t, scripted(t)), Spec{Quota: quota, Account: quotas.NewAccount(quota, flow)})
+	other := flow.NewTurn()
+	if err := other.Begin(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	req := &Request{Environ: (&script{}).end(abi.OutcomeOK).message()}
+	if err := g.Serve(ctx, req, &answer{}); !errors.Is(err, quotas.LimitTimeout) || g.Condemned() {
+		t.Errorf("got %v, condemned %v", err, g.Condemned())
+	}
+	other.End(0)
+	if err := g.serve((&script{}).end(abi.OutcomeOK), &answer{}); err != nil {
+		t.Error(err)
+	}
+}

@@ -18,7 +18,7 @@ type Snapshot struct {
 	memory    *quotas.MemoryImage
 	files     *wasi.State
 	tmp       *wasi.TmpImage
-	globals   []uint64 // in the order of the image.s
+	globals   []uint64 // in the order of the image's
 	ptr, size uint32   // of the guest's buffer
 	// Warnings are lines for the app's author: randomness that all copies share, for one.
 	Warnings []string
@@ -45,7 +45,7 @@ func (img *Image) Base(ctx context.Context, spec Spec) (*Snapshot, error) {
 		return nil, err
 	}
 	defer i.Close()
-	i.meter.begin(ctx, allowance{}, i.meter.usage, i.meter.hits)
+	i.meter.begin(ctx, i.startup(), i.meter.usage, i.meter.hits)
 	err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Start(i.ctx, i.hashSeed) })
 	if err == nil {
 		err = i.call(ctx, func() (abi.Outcome, error) { return i.guest.Prepare(i.ctx) })

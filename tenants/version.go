@@ -35,7 +35,8 @@ type version struct {
 
 	taking   sync.Mutex // held while the app is imported for a snapshot
 	snapshot *runtime.Snapshot
-	apart    bool // there can be none
+	kept     quotas.Bytes // that was taken from the budget for it
+	apart    bool         // there can be none
 }
 
 // setback is an instance that could not be made though others were: no other is tried
@@ -98,24 +99,32 @@ func (v *version) make(ctx context.Context) (*runtime.Instance, error) {
 
 // base returns the snapshot, and nil where there is none: then an instance, or an error.
 func (v *version) base(ctx context.Context) (*runtime.Snapshot, *runtime.Instance, error) {
+	s, err := v.build(ctx)
+	if s != nil || err != nil {
+		return s, nil, err
+	}
+	i, err := v.load(ctx, true)
+	return nil, i, err
+}
+
+// build returns the snapshot, made if it is not there, and nil where there can be none. Who
+// asks while it is made waits for it: an app is imported once.
+func (v *version) build(ctx context.Context) (*runtime.Snapshot, error) {
 	v.taking.Lock()
 	defer v.taking.Unlock()
-	if v.snapshot != nil {
-		return v.snapshot, nil, nil
+	if v.snapshot != nil || v.apart {
+		return v.snapshot, nil
 	}
-	i, err := v.load(ctx)
-	if err != nil || v.apart {
-		return nil, i, err
+	i, err := v.load(ctx, false)
+	if err != nil {
+		return nil, err
 	}
-	err = v.take(ctx, i)
-	i.Close()
-	if err == nil {
-		return v.snapshot, nil, nil
+	defer i.Close()
+	if err := v.take(ctx, i); err != nil {
+		v.apart = true
+		v.tenant.journal.write("", "snapshot", "each instance imports the app for itself: "+err.Error())
 	}
-	v.apart = true
-	v.tenant.journal.write("", "snapshot", "each instance imports the app for itself: "+err.Error())
-	i, err = v.load(ctx)
-	return nil, i, err
+	return v.snapshot, nil
 }
 
 // take makes the snapshot of an instance, which is not used any more.
@@ -124,19 +133,20 @@ func (v *version) take(ctx context.Context, i *runtime.Instance) error {
 	if err != nil {
 		return err
 	}
-	if !v.tenant.host.budget.Take(s.Size()) {
+	size := s.Size()
+	if !v.tenant.host.budget.Take(size) {
 		s.Close()
-		return fmt.Errorf("all guests together leave no %v", s.Size())
+		return fmt.Errorf("all guests together leave no %v", size)
 	}
 	for _, w := range s.Warnings {
 		v.tenant.journal.write("", "snapshot", w)
 	}
-	v.snapshot = s
+	v.snapshot, v.kept = s, size
 	return nil
 }
 
-// load makes a guest and imports the app in it.
-func (v *version) load(ctx context.Context) (*runtime.Instance, error) {
+// load makes a guest and imports the app in it; one that is to serve is made ready for that.
+func (v *version) load(ctx context.Context, serves bool) (*runtime.Instance, error) {
 	base, err := v.tenant.host.base.take(ctx, v.tenant.host)
 	if err != nil {
 		return nil, err
@@ -145,7 +155,7 @@ func (v *version) load(ctx context.Context) (*runtime.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = i.Load(ctx, v.settings()); err == nil && v.apart {
+	if err = i.Load(ctx, v.settings()); err == nil && serves {
 		err = i.Begin(ctx)
 	}
 	if err != nil {
@@ -282,7 +292,7 @@ func (v *version) drop() {
 	v.taking.Lock()
 	defer v.taking.Unlock()
 	if v.snapshot != nil {
-		v.tenant.host.budget.Give(v.snapshot.Size())
+		v.tenant.host.budget.Give(v.kept)
 		v.snapshot.Close()
 		v.snapshot = nil
 	}
