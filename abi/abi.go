@@ -42,7 +42,7 @@ const (
 // imported beside those above, and an export.
 const (
 	MeterTick = "tick"       // at the heads of loops, when it is time
-	MeterData = "wasgi_data" // where the code that was added keeps its numbers
+	MeterData = "wasgi_data" // applies the data segments, first of all calls
 )
 
 // What guests import of files beside preview 1; package wasi has it.

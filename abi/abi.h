@@ -127,7 +127,7 @@ struct wasgi_interrupt {
  * one more function that is imported, and an export.
  */
 #define WASGI_METER_TICK "tick"             /* (): now and then, at the head of a loop */
-#define WASGI_METER_DATA "wasgi_data"       /* where the code that was added keeps its numbers */
+#define WASGI_METER_DATA "wasgi_data"       /* (): applies the data segments; the first call of all */
 
 /* What limit_left tells, by the limit's name in wasgi.toml. */
 #define WASGI_LEFT_CPU 0           /* "cpu", nanoseconds */

@@ -138,16 +138,27 @@ func (m *meter) left(index int) int64 {
 		return max(0, int64(time.Until(end)))
 	case abi.LeftMemory:
 		return int64(m.memory.Reserved() - m.memory.Committed())
+	case abi.LeftRequestBody:
+		return leftOf(m.may.in, m.usage.In)
+	case abi.LeftResponseBody:
+		return leftOf(m.may.out, m.usage.Out)
 	case abi.LeftStack:
 		return max(0, int64(m.most-m.granted))
 	}
 	return m.leftElsewhere(index)
 }
 
+// leftOf returns what is left of a limit of bytes, -1 where it is 0: none.
+func leftOf(limit, used quotas.Bytes) int64 {
+	if limit == 0 {
+		return -1
+	}
+	return max(0, int64(limit-used))
+}
+
 func (m *meter) leftElsewhere(index int) int64 {
 	limit, ok := map[int]quotas.Limit{
 		abi.LeftTmp: quotas.LimitTmp, abi.LeftData: quotas.LimitData, abi.LeftLogRate: quotas.LimitLogRate,
-		abi.LeftRequestBody: quotas.LimitRequestBody, abi.LeftResponseBody: quotas.LimitResponseBody,
 	}[index]
 	if !ok || m.rest == nil {
 		return -1

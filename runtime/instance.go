@@ -188,6 +188,7 @@ func (i *Instance) request() allowance {
 	return allowance{
 		cpu: i.quota.CPU, cpuLimit: quotas.LimitCPU,
 		timeout: i.quota.Timeout, timeLimit: quotas.LimitTimeout, throttled: true,
+		in: i.quota.RequestBody, out: i.quota.ResponseBody,
 	}
 }
 
@@ -355,7 +356,7 @@ func stopped(err error) error {
 	}
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	if strings.Contains(line, "stack overflow") {
-		return fmt.Errorf("%w: %w", ErrFault, quotas.LimitStack)
+		return fmt.Errorf("%w: %w", ErrFault, &quotas.Exceeded{Limit: quotas.LimitStack, Detail: "calls within calls took all there is"})
 	}
 	return fmt.Errorf("%w: %s", ErrFault, strings.TrimSuffix(line, " (recovered by wazero)"))
 }

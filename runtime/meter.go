@@ -30,7 +30,8 @@ type allowance struct {
 	cpuLimit  quotas.Limit
 	timeout   time.Duration // only told: it is the context's deadline that counts
 	timeLimit quotas.Limit
-	throttled bool // the tenant's share of the processor holds
+	throttled bool         // the tenant's share of the processor holds
+	in, out   quotas.Bytes // of bodies; only told: the Body and the Response hold them
 }
 
 // meter is the live account of one guest: what it uses, and what it may. A guest meets

@@ -177,11 +177,11 @@ func TestLimitsOfOthersAreHits(t *testing.T) {
 		Refused: map[quotas.Limit]func() int64{quotas.LimitTmp: func() int64 { return refused }},
 		Left:    func(l quotas.Limit) int64 { return map[quotas.Limit]int64{quotas.LimitTmp: 77}[l] },
 	})
-	req := &Request{Environ: (&script{}).do(opLeft, abi.LeftTmp).do(opLeft, abi.LeftMemory).do(opLeft, 99).end(abi.OutcomeOK).message()}
+	req := &Request{Environ: (&script{}).do(opLeft, abi.LeftTmp).do(opLeft, abi.LeftMemory).do(opLeft, 99).do(opLeft, abi.LeftResponseBody).end(abi.OutcomeOK).message()}
 	if err := g.Serve(context.Background(), req, &answer{}); err != nil || len(req.Hits) != 0 {
 		t.Errorf("got %v, hits %v", err, req.Hits)
 	}
-	if got, want := g.answers(3), []abi.Error{77, abi.Error(2 * quotas.PageSize), -1}; !slices.Equal(got, want) {
+	if got, want := g.answers(4), []abi.Error{77, abi.Error(2 * quotas.PageSize), -1, abi.Error(quotas.GiB)}; !slices.Equal(got, want) {
 		t.Errorf("left are %d, want %d", got, want)
 	}
 	req = &Request{Environ: (&script{}).start("200 OK").end(abi.OutcomeOK).message()}

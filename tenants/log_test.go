@@ -34,6 +34,13 @@ func (p *pad) take() []string {
 	return strings.FieldsFunc(string(p.b.Next(whole)), func(r rune) bool { return r == '\n' })
 }
 
+// count returns how often text stands in what was written and not taken.
+func (p *pad) count(text string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Count(p.b.String(), text)
+}
+
 // written returns a log and a function that returns and forgets its lines.
 func written() (*slog.Logger, func() []string) {
 	b := &pad{}

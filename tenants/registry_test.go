@@ -1,9 +1,9 @@
 package tenants
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -58,30 +58,12 @@ func echo(t *testing.T) *runtime.Image {
 	return img
 }
 
-// journalText is a log that a test can read while others write it.
-type journalText struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (j *journalText) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.b.Write(p)
-}
-
-func (j *journalText) count(text string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.b.String(), text)
-}
-
 // server is a registry whose apps are echo.wat, with bundles in a folder of its own.
 type server struct {
 	*Registry
 	t    *testing.T
 	dir  string
-	log  *journalText
+	log  *pad
 	fds  int
 	host Host
 }
@@ -91,7 +73,7 @@ type server struct {
 func newServer(t *testing.T) *server {
 	t.Helper()
 	img := echo(t)
-	s := &server{t: t, dir: t.TempDir(), log: &journalText{}}
+	s := &server{t: t, dir: t.TempDir(), log: &pad{}}
 	s.host = Host{
 		Image: img, Stdlib: wasi.NewTmp(wasi.Quota{}), State: t.TempDir(),
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
@@ -232,6 +214,23 @@ func TestATenantServes(t *testing.T) {
 	}
 	if got := blog.Stats().Pool; got != (runtime.PoolStats{Open: 1, Idle: 1}) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// What never came to the app is counted too, and in the tenant's log.
+func TestARefusalIsCounted(t *testing.T) {
+	s := newServer(t)
+	blog := s.load("blog", "one:app", "", "")
+	blog.Refused("r1", fmt.Errorf("no: %w", &quotas.Exceeded{Limit: quotas.LimitRequestBody, Detail: "a body longer than 1KiB"}))
+	blog.Refused("r2", errors.New("another reason"))
+	if got := blog.Stats().Account.Hits; len(got) != 1 || got[quotas.LimitRequestBody] != 1 {
+		t.Errorf("counted %v", got)
+	}
+	blog.met(&runtime.Request{ID: "r3", Hits: []quotas.Limit{quotas.LimitTmp}}, nil)
+	for _, want := range []string{"over the limit request_body: a body longer than 1KiB", "over the limit tmp"} {
+		if s.log.count(want) != 1 {
+			t.Errorf("%q stands %d times in the log", want, s.log.count(want))
+		}
 	}
 }
 

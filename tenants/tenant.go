@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,12 +86,30 @@ func (t *Tenant) Serve(ctx context.Context, req *runtime.Request, resp runtime.R
 	err = i.Serve(ctx, req, resp)
 	t.account.Served(req.Usage)
 	t.journal.write(req.ID, "error", i.Report())
+	t.met(req, err)
+	return err
+}
+
+// met counts and logs the limits that a request met, also where the app answered all the
+// same. Those in req.Hits are counted already.
+func (t *Tenant) met(req *runtime.Request, err error) {
 	var over *quotas.Exceeded
 	if errors.As(err, &over) {
 		t.journal.write(req.ID, "limit", over.Error())
+		if !slices.Contains(req.Hits, over.Limit) {
+			t.account.Hit(over.Limit)
+		}
 	}
-	return err
+	for _, l := range req.Hits {
+		if over == nil || l != over.Limit {
+			t.journal.write(req.ID, "limit", l.Error())
+		}
+	}
 }
+
+// Refused counts and logs that a request never came to the app because of a limit, if err
+// is of one.
+func (t *Tenant) Refused(id string, err error) { t.met(&runtime.Request{ID: id}, err) }
 
 // notServed counts and logs why a request had no instance.
 func (t *Tenant) notServed(req *runtime.Request, err error) error {
@@ -98,10 +117,8 @@ func (t *Tenant) notServed(req *runtime.Request, err error) error {
 		err = &quotas.Exceeded{Limit: quotas.LimitQueueTimeout, RetryAfter: time.Second,
 			Detail: "all instances were busy for as long as the request could wait"}
 	}
-	var over *quotas.Exceeded
-	if errors.As(err, &over) && !errors.As(err, new(*NotLoadedError)) {
-		t.account.Hit(over.Limit)
-		t.journal.write(req.ID, "limit", over.Error())
+	if !errors.As(err, new(*NotLoadedError)) {
+		t.met(req, err)
 	}
 	return err
 }

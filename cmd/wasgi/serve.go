@@ -104,9 +104,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 	if err != nil {
 		return err
 	}
-	collectLess()
-	turnsShort()
-	goruntime.GOMAXPROCS(max(policy.CPUs, 1))
+	processors := tune(policy)
 	host, free, err := e.host(ctx, folder, policy, log)
 	if err != nil {
 		return err
@@ -118,10 +116,6 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	registry := tenants.NewRegistry(host)
-	cfg := front.Config{Registry: registry, Log: log, Index: opts.index}
-	if opts.access {
-		cfg.Access = log
-	}
 	src := from(registry, log)
 	found, err := src.Find()
 	if err != nil {
@@ -131,8 +125,8 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 	tellUnserved(policy, found, log)
 	spare, stop := context.WithCancel(ctx)
 	defer stop()
-	go spareProcessors(spare, max(policy.CPUs, 1), registry.Busy)
-	server := front.New(cfg)
+	go spareProcessors(spare, processors, registry.Busy)
+	server := front.New(opts.front(registry, log))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	log.Info("listening", "address", listener.Addr().String(), "bundles", len(found), "state", host.State)
@@ -151,6 +145,24 @@ func tellUnserved(policy tenants.Policy, found []tenants.Bundle, log *slog.Logge
 			log.Warn("a tenant of the configuration is not served", "tenant", name, "file", policy.File)
 		}
 	}
+}
+
+// tune sets what Go and the kernel do for a server, and returns how many guests run at once.
+func tune(policy tenants.Policy) int {
+	collectLess()
+	turnsShort()
+	processors := max(policy.CPUs, 1)
+	goruntime.GOMAXPROCS(processors)
+	return processors
+}
+
+// front returns what the flags say of HTTP.
+func (o serveOptions) front(registry *tenants.Registry, log *slog.Logger) front.Config {
+	cfg := front.Config{Registry: registry, Log: log, Index: o.index}
+	if o.access {
+		cfg.Access = log
+	}
+	return cfg
 }
 
 // collectLess makes Go collect its garbage at four times the heap that lives, not twice,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"wasgi/quotas"
 	"wasgi/runtime"
 	"wasgi/tenants"
 )
@@ -33,12 +34,15 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	e := environ(ctx, t, script, tenant.Name, a.id)
 	body, err := addBody(e, ctx, int64(tenant.Quota().RequestBody))
 	if err != nil {
+		tenant.Refused(a.id, err)
 		s.refuse(ctx, a, failureOf(err))
 		return
 	}
 	req := &runtime.Request{ID: a.id, Environ: e}
 	if body != nil {
 		req.Body = body
+	} else {
+		req.Usage.In = quotas.Bytes(max(0, ctx.Request.Header.ContentLength()))
 	}
 	s.serve(ctx, a, tenant, req, body)
 }
