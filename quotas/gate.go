@@ -19,6 +19,7 @@ type Gate struct {
 	running []*Turn
 	waiting flowHeap // flows of which a guest waits, the one that used least first
 	clock   time.Duration
+	bells   []*bell // that nobody waits for
 }
 
 // Credit is how far behind the others a flow that was idle may start, margin how far
@@ -32,19 +33,6 @@ const (
 
 // NewGate returns a gate for n guests at once, at least 1.
 func NewGate(n int) *Gate { return &Gate{free: max(1, n)} }
-
-// Full tells whether guests that have run for a while, and are likely to go on, have all
-// places.
-func (g *Gate) Full() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, t := range g.running {
-		if t.ran < margin {
-			return false
-		}
-	}
-	return g.free == 0
-}
 
 // Flow is a tenant's part in a Gate.
 type Flow struct {

@@ -15,6 +15,8 @@ import (
 const (
 	slice     = 100 * time.Microsecond // between two ticks
 	lookEvery = time.Millisecond       // how often a tick looks at all there is
+	leastLook = 150 * time.Microsecond // where the rest of the server had work to do
+	yieldCost = 15 * time.Microsecond  // of a yield when it has none
 	leastFuel = 1 << 10                // of a slice
 	mostFuel  = 1 << 22
 	firstFuel = 1 << 15
@@ -67,6 +69,7 @@ type meter struct {
 	origin      time.Time     // of ticked and looked
 	ticked      time.Duration
 	looked      time.Duration   // when the clock of the thread was last read
+	lookIn      time.Duration   // when that is to be next
 	set         int64           // what the fuel counter was set to
 	told        int64           // the fuel that the tenant's account knows of
 	moved       int64           // bytes that host functions have moved since the last tick
@@ -110,7 +113,7 @@ func (m *meter) enter() error {
 	goruntime.LockOSThread()
 	m.running = true
 	m.mark = quotas.ThreadCPU()
-	m.origin, m.ticked, m.looked = time.Now(), 0, 0
+	m.origin, m.ticked, m.looked, m.lookIn = time.Now(), 0, 0, lookEvery
 	m.refuel()
 	return nil
 }
@@ -136,7 +139,7 @@ func (m *meter) tick() {
 	took := now - m.ticked
 	m.ticked = now
 	m.burn(took)
-	if took > 4*slice || now-m.looked > lookEvery || m.interrupted != nil || m.turn.Wanted() {
+	if took > 4*slice || now-m.looked > m.lookIn || m.interrupted != nil || m.turn.Wanted() {
 		m.look()
 	}
 	m.refuel()
@@ -146,7 +149,7 @@ func (m *meter) tick() {
 func (m *meter) look() {
 	used := m.charge()
 	m.judge()
-	m.share(used)
+	m.aside(func() { m.share(used) })
 	m.ticked = time.Since(m.origin)
 	m.looked = m.ticked
 }
@@ -260,17 +263,41 @@ func (m *meter) interrupt(why error) {
 // neither.
 func (m *meter) share(used time.Duration) {
 	debt := m.account.Bucket.Take(used)
-	if m.interrupted != nil {
-		return
-	}
 	start := time.Now()
+	waited := m.yield()
 	switch {
+	case m.interrupted != nil:
 	case debt > 0 && m.may.throttled:
 		m.park(used, debt)
-	case !m.turn.Spent(used):
-		return
+		waited = true
+	case m.turn.Spent(used):
+		goruntime.Gosched() // the answer that it has waited for is to be sent
+		waited = true
 	}
-	m.usage.Wait += time.Since(start)
+	if waited {
+		m.usage.Wait += time.Since(start)
+	}
+}
+
+// yield lets the rest of the server run, and tells whether it had to: then it is looked at
+// again soon.
+func (m *meter) yield() bool {
+	took := m.turn.Yield()
+	if took > yieldCost {
+		m.lookIn = leastLook
+		return true
+	}
+	m.lookIn = min(2*m.lookIn, lookEvery)
+	return false
+}
+
+// aside calls f, which may wait, with the goroutine free to change its thread: while it is
+// locked to one, a wait costs the kernel's switch between threads.
+func (m *meter) aside(f func()) {
+	goruntime.UnlockOSThread()
+	f()
+	goruntime.LockOSThread()
+	m.mark = quotas.ThreadCPU()
 }
 
 // park waits for the tenant's share of the processor, no longer than the call's time.
@@ -298,9 +325,11 @@ func (m *meter) wait(block func()) {
 	}
 	used := m.charge()
 	m.account.Bucket.Take(used)
-	m.turn.End(used)
-	block()
-	m.turn.Begin(context.Background())
+	m.aside(func() {
+		m.turn.End(used)
+		block()
+		m.turn.Begin(context.Background())
+	})
 	if m.interrupted == nil && m.ctx.Err() != nil {
 		m.judge()
 	}

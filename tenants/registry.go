@@ -54,9 +54,6 @@ func (r *Registry) Memory() quotas.BudgetStats {
 	return r.host.budget.Stats()
 }
 
-// Busy tells whether guests that run for long have all processors they may have.
-func (r *Registry) Busy() bool { return r.host.gate.Full() }
-
 // reduce closes the instance that has been idle longest and tells whether there was one.
 func (r *Registry) reduce() bool {
 	var pool *runtime.Pool

@@ -104,7 +104,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 	if err != nil {
 		return err
 	}
-	processors := tune(policy)
+	tune(policy)
 	host, free, err := e.host(ctx, folder, policy, log)
 	if err != nil {
 		return err
@@ -123,9 +123,6 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	tellUnserved(policy, found, log)
-	spare, stop := context.WithCancel(ctx)
-	defer stop()
-	go spareProcessors(spare, processors, registry.Busy)
 	server := front.New(opts.front(registry, log))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -147,13 +144,11 @@ func tellUnserved(policy tenants.Policy, found []tenants.Bundle, log *slog.Logge
 	}
 }
 
-// tune sets what Go and the kernel do for a server, and returns how many guests run at once.
-func tune(policy tenants.Policy) int {
+// tune has Go use as many processors as guests may, and collect seldom.
+func tune(policy tenants.Policy) {
 	collectLess()
 	turnsShort()
-	processors := max(policy.CPUs, 1)
-	goruntime.GOMAXPROCS(processors)
-	return processors
+	goruntime.GOMAXPROCS(max(policy.CPUs, 1))
 }
 
 // front returns what the flags say of HTTP.

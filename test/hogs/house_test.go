@@ -4,15 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	goruntime "runtime"
 	"runtime/debug"
-	"strconv"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"wasgi/cmd/wasgi/front"
 	"wasgi/quotas"
@@ -35,9 +30,8 @@ func policy() tenants.Policy {
 // newHouse serves the bundles in dir, with what "wasgi serve" asks of Go.
 func newHouse(b *testing.B, dir string, policy tenants.Policy) *house {
 	b.Helper()
-	processors := goruntime.GOMAXPROCS(policy.CPUs + 2)
+	processors := goruntime.GOMAXPROCS(policy.CPUs)
 	b.Cleanup(func() { goruntime.GOMAXPROCS(processors) })
-	turnsShort(b)
 	percent := debug.SetGCPercent(400)
 	b.Cleanup(func() { debug.SetGCPercent(percent) })
 	img := newImage(b, false)
@@ -65,25 +59,4 @@ func newHouse(b *testing.B, dir string, policy tenants.Policy) *house {
 		<-served
 	})
 	return &house{registry, listener.Addr().String()}
-}
-
-// turnsShort is what "wasgi serve" has the kernel do: it switches between the threads of
-// this process after a short while.
-func turnsShort(b *testing.B) {
-	b.Helper()
-	threads, err := os.ReadDir("/proc/self/task")
-	fatal(b, err)
-	for _, t := range threads {
-		id, err := strconv.Atoi(t.Name())
-		fatal(b, err)
-		attr, err := unix.SchedGetAttr(id, 0)
-		if err != nil {
-			continue // ended meanwhile
-		}
-		attr.Runtime = uint64(200 * time.Microsecond)
-		if err := unix.SchedSetAttr(id, attr, 0); err != nil {
-			b.Logf("the kernel keeps its turns: %v", err)
-			return
-		}
-	}
 }
