@@ -27,9 +27,10 @@ apps: ## put the sample apps, with their packages, into bin/apps
 	$(RECIPE) site flask --out bin/apps/flask/site-packages
 	$(RECIPE) site django --out bin/apps/django/site-packages
 
-check: ## gofmt, vet, staticcheck, and the shape of the source tree
+check: ## gofmt, vet, also for other systems, staticcheck, and the shape of the source tree
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
 	go vet ./...
+	for os in linux darwin; do GOOS=$$os GOARCH=arm64 CGO_ENABLED=0 sh -c 'go build ./... && go vet ./...' || exit 1; done
 	go tool staticcheck ./...
 	go test -count=1 -run 'TestShape' ./test
 

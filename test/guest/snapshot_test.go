@@ -15,7 +15,7 @@ import (
 	"wasgi/wasi"
 )
 
-// snapshot is a guest between calls: its memory, in a file without a name, and its global.
+// snapshot is a guest between calls: its memory, in a file, and its global.
 type snapshot struct {
 	file  int
 	pages int // of 4 KiB
@@ -25,19 +25,15 @@ type snapshot struct {
 func (i *instance) capture(t *testing.T) snapshot {
 	t.Helper()
 	all, _ := i.mod.Memory().Read(0, i.mod.Memory().Size())
-	fd, err := unix.MemfdCreate("snapshot", 0)
+	file, err := os.CreateTemp(t.TempDir(), "snapshot")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { unix.Close(fd) })
-	for at := 0; at < len(all); {
-		n, err := unix.Pwrite(fd, all[at:], int64(at))
-		if err != nil {
-			t.Fatal(err)
-		}
-		at += n
+	t.Cleanup(func() { file.Close() })
+	if _, err := file.Write(all); err != nil {
+		t.Fatal(err)
 	}
-	return snapshot{file: fd, pages: len(all) / 4096, stack: i.mod.ExportedGlobal("__stack_pointer").Get()}
+	return snapshot{file: int(file.Fd()), pages: len(all) / 4096, stack: i.mod.ExportedGlobal("__stack_pointer").Get()}
 }
 
 // clone makes a fresh guest of the same module that goes on where the snapshot was taken.

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"wasgi/test/testkit"
 )
 
 // loadEnv names the environment variable that makes this program, started anew, a client
@@ -152,7 +154,7 @@ func (p plan) elsewhere(b *testing.B) string {
 	cmd := exec.Command(self)
 	cmd.Env = append(os.Environ(), loadEnv+"="+string(text))
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = testkit.Child()
 	out, err := cmd.Output()
 	fatal(b, err)
 	return string(out)

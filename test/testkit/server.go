@@ -74,7 +74,7 @@ func Launch(t testing.TB, o Options) *Server {
 		s.network, s.address = "unix", path
 	}
 	s.cmd = exec.Command(Binary(t), o.words()...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // does not outlive a test that times out
+	s.cmd.SysProcAttr = Child()
 	if o.Run != "" {
 		s.cmd.Dir = o.Dir
 	}

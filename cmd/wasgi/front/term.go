@@ -8,8 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"wasgi/quotas"
 	"wasgi/runtime"
 )
@@ -80,10 +78,6 @@ func hasGone(c net.Conn) bool {
 		return true
 	}
 	gone := false
-	err = raw.Control(func(fd uintptr) {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
-		n, err := unix.Poll(poll, 0)
-		gone = err == nil && n > 0
-	})
+	err = raw.Control(func(fd uintptr) { gone = hungUp(int(fd)) })
 	return gone || err != nil
 }
