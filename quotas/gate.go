@@ -20,6 +20,8 @@ type Gate struct {
 	waiting flowHeap // flows of which a guest waits, the one that used least first
 	clock   time.Duration
 	bells   []*bell // that nobody waits for
+
+	collector *collector
 }
 
 // Credit is how far behind the others a flow that was idle may start, margin how far
@@ -32,7 +34,7 @@ const (
 )
 
 // NewGate returns a gate for n guests at once, at least 1.
-func NewGate(n int) *Gate { return &Gate{free: max(1, n)} }
+func NewGate(n int) *Gate { return &Gate{free: max(1, n), collector: newCollector()} }
 
 // Flow is a tenant's part in a Gate.
 type Flow struct {

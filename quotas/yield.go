@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// How long guests step aside for Go's collector, in turns of aside, and at most.
+const (
+	aside     = 200 * time.Microsecond
+	mostAside = 3 * time.Millisecond
+)
+
 // Yield lets goroutines run that have become ready, and looks for connections that have,
 // where guests keep all places of the gate; else it does nothing. Go looks at the network
 // where a processor has nothing to do, and every 10 ms: too late, where all are kept busy.
@@ -24,6 +30,9 @@ func (t *Turn) Yield() time.Duration {
 	start := time.Now()
 	b.wait()
 	goruntime.Gosched()
+	for g.collector.marking() && time.Since(start) < mostAside {
+		time.Sleep(aside)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.bells = append(g.bells, b)

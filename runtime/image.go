@@ -87,6 +87,7 @@ func (img *Image) open(ctx context.Context, cfg ImageConfig) (err error) {
 	if img.compiled, err = img.runtime.CompileModule(ctx, wasm); err != nil {
 		return fmt.Errorf("compile the guest: %w", err)
 	}
+	shed(img.compiled)
 	if cfg.CacheDir != "" {
 		return os.WriteFile(compiledMark(cfg), nil, 0o600)
 	}

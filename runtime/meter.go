@@ -287,7 +287,11 @@ func (m *meter) yield() bool {
 		m.lookIn = leastLook
 		return true
 	}
-	m.lookIn = min(2*m.lookIn, lookEvery)
+	most := lookEvery
+	if took > 0 {
+		most = lookEvery / 2 // all places are taken
+	}
+	m.lookIn = min(2*m.lookIn, most)
 	return false
 }
 

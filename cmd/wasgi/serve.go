@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wasgi/cmd/wasgi/front"
+	"wasgi/quotas"
 	"wasgi/tenants"
 )
 
@@ -147,7 +148,7 @@ func tellUnserved(policy tenants.Policy, found []tenants.Bundle, log *slog.Logge
 // tune has Go use as many processors as guests may, and collect seldom.
 func tune(policy tenants.Policy) {
 	collectLess()
-	turnsShort()
+	quotas.ShortTurns()
 	goruntime.GOMAXPROCS(max(policy.CPUs, 1))
 }
 

@@ -36,6 +36,7 @@ func measureCollector(b *testing.B, r *report) {
 	var heap goruntime.MemStats
 	goruntime.ReadMemStats(&heap)
 	r.tell(b, "heap", float64(heap.HeapAlloc)/(1<<20), "MiB")
+	r.tell(b, "heap", float64(heap.HeapObjects), "objects")
 	fmt.Print(<-done)
 }
 

@@ -32,6 +32,7 @@ func newHouse(b *testing.B, dir string, policy tenants.Policy) *house {
 	b.Helper()
 	processors := goruntime.GOMAXPROCS(policy.CPUs)
 	b.Cleanup(func() { goruntime.GOMAXPROCS(processors) })
+	quotas.ShortTurns()
 	percent := debug.SetGCPercent(400)
 	b.Cleanup(func() { debug.SetGCPercent(percent) })
 	img := newImage(b, false)
