@@ -29,19 +29,23 @@ func (c *collector) marking() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	metrics.Read(c.read)
-	var stops uint64
-	if c.read[0].Value.Kind() == metrics.KindFloat64Histogram {
-		for _, n := range c.read[0].Value.Float64Histogram().Counts {
-			stops += n
-		}
+	stops, cycles := c.read[0].Value, c.read[1].Value
+	if stops.Kind() != metrics.KindFloat64Histogram || cycles.Kind() != metrics.KindUint64 {
+		return false // a Go that does not count them
 	}
-	cycles := uint64(0)
-	if c.read[1].Value.Kind() == metrics.KindUint64 {
-		cycles = c.read[1].Value.Uint64()
+	var n uint64
+	for _, count := range stops.Float64Histogram().Counts {
+		n += count
 	}
-	if cycles != c.cycles {
+	return c.see(n, cycles.Uint64())
+}
+
+// see is told how often the world was stopped and how many cycles have ended.
+func (c *collector) see(stops, cycles uint64) bool {
+	switch {
+	case cycles != c.cycles:
 		c.marks = false
-	} else if stops != c.stops {
+	case stops != c.stops:
 		c.marks = true
 	}
 	c.stops, c.cycles = stops, cycles

@@ -63,6 +63,8 @@ func newBell() *bell {
 	}
 	raw, err := in.SyscallConn()
 	if err != nil {
+		in.Close()
+		out.Close()
 		return &bell{}
 	}
 	return &bell{in, out, raw}
