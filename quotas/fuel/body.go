@@ -155,8 +155,9 @@ type loop struct {
 	// head: it is charged where it begins. Others are charged where a branch leads
 	// back: what does not go round costs nothing, and wazero then keeps in registers
 	// what the loop changes, where it would store it in each turn.
-	head bool
-	cost int64
+	head  bool
+	backs int // branches that lead back
+	cost  int64
 }
 
 // outline is what the choice of charges needs to know of a body.
@@ -170,6 +171,10 @@ type outline struct {
 	globals, types uint32
 }
 
+// mostBacks is how many branches back to a loop are charged each: the loop of an
+// interpreter has hundreds, and what it changes is on the stack in any case.
+const mostBacks = 2
+
 // outlineOf reads a body.
 func outlineOf(code []byte, base int) (outline, error) {
 	s := newScanner(code, base)
@@ -178,7 +183,9 @@ func outlineOf(code []byte, base int) (outline, error) {
 		w.step(s)
 	}
 	for i := range w.out.loops {
-		w.out.loops[i].cost = loopCost(w.out.loops[i].cost)
+		l := &w.out.loops[i]
+		l.cost = loopCost(l.cost)
+		l.head = l.head || l.backs > mostBacks
 	}
 	return w.out, s.err
 }
@@ -227,6 +234,10 @@ func (w *walker) step(s *scanner) {
 	case opBlock, opIf:
 		w.out.types = max(w.out.types, s.arg)
 		w.open = append(w.open, -1)
+	case opBr, opBrIf:
+		if i := w.open.loop(s.arg); i >= 0 {
+			w.out.loops[i].backs++
+		}
 	case opBrTable:
 		for _, l := range s.labels {
 			if i := w.open.loop(l); i >= 0 {

@@ -7,10 +7,10 @@ import "fmt"
 // call leads to the node of its type, and from there an edge leads to each function
 // of that type whose reference is taken. Functions of the host are not in it.
 type graph struct {
-	edges []edge
-	out   [][]int32 // edges of each node
-	stamp []int32   // by which reach marks nodes
-	round int32
+	edges   []edge
+	out     [][]int32 // edges of each node
+	first   int       // node of the first body
+	charged []bool    // nodes that charge each call of them
 }
 
 type edge struct {
@@ -32,7 +32,9 @@ func newGraph(m *module, all []outline) (*graph, error) {
 		}
 	}
 	b.references(all)
-	g := &graph{edges: b.edges, out: make([][]int32, b.nodes), stamp: make([]int32, b.nodes)}
+	g := &graph{
+		edges: b.edges, out: make([][]int32, b.nodes), first: b.imports, charged: make([]bool, b.nodes),
+	}
 	for i, e := range g.edges {
 		g.out[e.from] = append(g.out[e.from], int32(i))
 	}
@@ -170,25 +172,5 @@ func (t *tarjan) pop(n int32) {
 	t.found++
 }
 
-// reaches tells whether a way of what is not cut leads from a node to another.
-func (g *graph) reaches(from, to int32) bool {
-	g.round++
-	work := []int32{from}
-	for len(work) > 0 {
-		n := work[len(work)-1]
-		work = work[:len(work)-1]
-		if n == to {
-			return true
-		}
-		if g.stamp[n] == g.round {
-			continue
-		}
-		g.stamp[n] = g.round
-		for _, i := range g.out[n] {
-			if e := &g.edges[i]; !e.cut && g.stamp[e.to] != g.round {
-				work = append(work, e.to)
-			}
-		}
-	}
-	return false
-}
+// passes tells whether who goes along an edge meets a function that charges.
+func (g *graph) passes(e *edge) bool { return g.charged[e.from] || g.charged[e.to] }

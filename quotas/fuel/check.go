@@ -13,10 +13,13 @@ import (
 //     function is called only by a function that charges its cost first, and
 //     instructions that move memory, and those that charge, are nowhere else than where
 //     they should be;
-//   - calls that are not charged make no cycle;
+//   - calls make no cycle, but for those that are charged, where they are made or where the
+//     function begins that is called;
 //   - data segments are passive, nothing starts by itself, mutable globals are exported.
 //
-// It does not validate: the module must also be one that compiles.
+// It does not validate: the module must also be one that compiles. Nor does it tell how
+// much can run between two charges, only that it comes to an end: thirty functions that
+// each call the next twice make no cycle.
 func Check(wasm []byte, o Options) error {
 	if err := check(wasm, o.withDefaults()); err != nil {
 		return fmt.Errorf("check: %w", err)
@@ -43,6 +46,7 @@ type checker struct {
 	o       Options
 	all     []outline
 	charged [][]bool // of each body's sites: right before
+	entries []bool   // of each body: where it begins
 	layout
 }
 
@@ -150,6 +154,7 @@ func (c *checker) functions() error {
 	}
 	for i := range c.m.bodies {
 		c.charged = append(c.charged, make([]bool, len(c.all[i].sites)))
+		c.entries = append(c.entries, false)
 		if err := c.one(i); err != nil {
 			return fmt.Errorf("function %d: %w", int(c.imports)+i, err)
 		}
@@ -173,7 +178,9 @@ func (c *checker) one(i int) error {
 	if err != nil {
 		return err
 	}
-	return (&ordinary{checker: c, reading: r, charged: c.charged[i]}).check()
+	o := &ordinary{checker: c, reading: r, charged: c.charged[i]}
+	c.entries[i] = o.charge()
+	return o.check()
 }
 
 // isBulk tells whether a body is one that moves memory.
@@ -247,10 +254,11 @@ func (c *checker) acyclic() error {
 	if err != nil {
 		return err
 	}
+	copy(g.charged[g.first:], c.entries)
 	callers := make([]int, len(g.out))
 	for i := range g.edges {
 		e := &g.edges[i]
-		e.cut = e.caller >= 0 && c.charged[e.caller][e.site]
+		e.cut = g.passes(e) || e.caller >= 0 && c.charged[e.caller][e.site]
 		if !e.cut {
 			callers[e.to]++
 		}

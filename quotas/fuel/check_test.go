@@ -2,6 +2,7 @@ package fuel
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -76,6 +77,55 @@ func TestEveryChargeIsNeeded(t *testing.T) {
 		}
 		if tried == 0 {
 			t.Errorf("%s: no charge was found", name)
+		}
+	}
+}
+
+// Where a loop is gone round without fuel, the host is called, and nothing else leads there.
+func TestTurns(t *testing.T) {
+	const module = `(module (import "wasgi" "tick" (func $tick)) (global $fuel (export "wasgi_fuel") (mut i64) (i64.const 0))
+		(func (export "wasgi_data"))
+		(func (param i32) (block $out (loop $again (block $late %s)%s)))
+	)`
+	const (
+		spend = "(global.set $fuel (i64.sub (global.get $fuel) (i64.const 5)))"
+		turn  = "(if (i64.ge_s (global.get $fuel) (i64.const 0)) (then (br $again))) (br $late)"
+		tick  = "(call $tick) (br $again)"
+	)
+	for _, test := range []struct {
+		name, in, behind string
+		fails            bool
+	}{
+		{"charged", spend + turn, tick, false},
+		{"left in between", "(br_if $out (local.get 0))" + spend + turn, tick, false},
+		{"charged twice", "(if (local.get 0) (then" + spend + turn + "))" + spend + turn, tick, false},
+		{"not charged", turn, tick, true},
+		{"no call", spend + turn, "(br $again)", true},
+		{"no call, out", spend + turn, "(br $out)", true},
+		{"two calls", spend + turn, "(call $tick)" + tick, true},
+		{"something before the call", spend + turn, "(drop (local.get 0))" + tick, true},
+		{"falls through", "(if (local.get 0) (then" + spend + turn + "))", tick, true},
+		{"jumps there", "(br_if $late (local.get 0))" + spend + turn, tick, true},
+		{"jumps there from a table", "(if (local.get 0) (then" + spend + turn + ")) (br_table $out $late (local.get 0))", tick, true},
+		{"not right in the loop", "(block $inner" + strings.ReplaceAll(spend+turn, "$late", "$inner") + ")", tick, true},
+	} {
+		if err := Check(assemble(t, fmt.Sprintf(module, test.in, test.behind)), Options{}); (err != nil) != test.fails {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
+// A charge where a function begins counts for all calls of it, elsewhere for none.
+func TestEntries(t *testing.T) {
+	const module = `(module (import "wasgi" "tick" (func $tick)) (global $fuel (export "wasgi_fuel") (mut i64) (i64.const 0))
+		(table funcref (elem $a)) (func (export "wasgi_data"))
+		(func $a %s (call $b) (call $b)) (func $b (call_indirect (i32.const 0)))
+	)`
+	const charge = `(global.set $fuel (i64.sub (global.get $fuel) (i64.const 5)))
+		(if (i64.ge_s (global.get $fuel) (i64.const 0)) (then) (else (call $tick)))`
+	for text, want := range map[string]bool{charge: true, "": false, "(nop)" + charge: false, "(block" + charge + ")": false} {
+		if err := Check(assemble(t, fmt.Sprintf(module, text)), Options{}); (err == nil) != want {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

@@ -5,91 +5,93 @@ import (
 	"slices"
 )
 
-// choose picks the calls to charge: as few as needed that no cycle of calls is free,
-// and of those the ones that seem to run least often. It returns what each body's sites
-// cost; 0: free.
-func choose(m *module, all []outline) ([][]int64, error) {
+// choice is which calls are charged, with what they cost; 0: free.
+type choice struct {
+	entries []int64   // of each body: however it is called
+	sites   [][]int64 // of each body's sites
+}
+
+// manySites is how many charged calls a function makes before it is charged where it
+// begins instead.
+const manySites = 4
+
+// choose picks calls to charge so that no cycle of calls is free, and of those the ones
+// that seem to run least often. A function is charged where it begins if it had calls
+// charged in a loop, or many of them.
+func choose(m *module, all []outline) (*choice, error) {
 	g, err := newGraph(m, all)
 	if err != nil {
 		return nil, err
 	}
-	costs := make([][]int64, len(all))
-	for i := range costs {
-		costs[i] = make([]int64, len(all[i].sites))
-	}
-	g.cutCycles(all)
-	g.restore(all)
-	for i := range g.edges {
-		if e := &g.edges[i]; e.cut {
-			costs[e.caller][e.site] = callCost(all[e.caller].instrs)
+	calls := g.byHeat(all)
+	g.cutCycles(calls)
+	g.chargeEntries(all)
+	g.cutCycles(calls)
+	c := &choice{entries: make([]int64, len(all)), sites: make([][]int64, len(all))}
+	for i := range all {
+		c.sites[i] = make([]int64, len(all[i].sites))
+		if g.charged[g.first+i] {
+			c.entries[i] = callCost(all[i].instrs)
 		}
 	}
-	return costs, nil
+	for _, e := range calls {
+		if e.cut && !g.passes(e) {
+			c.sites[e.caller][e.site] = callCost(all[e.caller].instrs)
+		}
+	}
+	return c, nil
 }
 
-// cutCycles cuts edges until there is no cycle: first all indirect calls that are
-// part of one, then those that lead back in a search.
-func (g *graph) cutCycles(all []outline) {
-	c := g.components()
+// byHeat lists the calls that are part of a cycle, those first that seem to run most
+// often. That is told by how many places call a function: an interpreter's allocator is
+// called from a thousand. A call runs no more often than either of its ends.
+func (g *graph) byHeat(all []outline) []*edge {
+	callers := make([]int, len(g.out))
+	component := g.components()
+	var list []*edge
 	for i := range g.edges {
 		e := &g.edges[i]
-		if e.caller >= 0 && all[e.caller].sites[e.site].indirect && c[e.from] == c[e.to] {
-			e.cut = true
+		if e.caller < 0 {
+			continue
 		}
-	}
-	g.cutBack()
-}
-
-// cutBack cuts, in a search from each node in turn, what leads back to where the
-// search comes from.
-func (g *graph) cutBack() {
-	const open, done = 1, 2
-	state := make([]byte, len(g.out))
-	next := make([]int, len(g.out))
-	for root := range g.out {
-		path := []int32{int32(root)}
-		for len(path) > 0 {
-			n := path[len(path)-1]
-			if state[n] == done || next[n] == len(g.out[n]) {
-				state[n] = done
-				path = path[:len(path)-1]
-				continue
-			}
-			state[n] = open
-			e := &g.edges[g.out[n][next[n]]]
-			next[n]++
-			switch {
-			case e.cut || state[e.to] == done:
-			case state[e.to] == open:
-				e.cut = true
-			default:
-				path = append(path, e.to)
-			}
-		}
-	}
-}
-
-// restore puts back cut edges that may be, those that seem to run most often first,
-// as long as no cycle closes.
-func (g *graph) restore(all []outline) {
-	var cut []*edge
-	for i := range g.edges {
-		if e := &g.edges[i]; e.cut && e.caller >= 0 {
-			cut = append(cut, e)
-		}
-	}
-	callers := make([]int, len(g.out))
-	for _, e := range g.edges {
 		callers[e.to]++
-	}
-	slices.SortStableFunc(cut, func(a, b *edge) int {
-		s, t := &all[a.caller].sites[a.site], &all[b.caller].sites[b.site]
-		return cmp.Or(cmp.Compare(t.loops, s.loops), cmp.Compare(s.depth, t.depth),
-			cmp.Compare(callers[b.from], callers[a.from]))
-	})
-	for _, e := range cut {
-		if !g.reaches(e.to, e.from) {
-			e.cut = false
+		if component[e.from] == component[e.to] {
+			list = append(list, e)
 		}
+	}
+	heat := func(e *edge) int {
+		if all[e.caller].sites[e.site].indirect {
+			return callers[e.from]
+		}
+		return min(callers[e.from], callers[e.to])
+	}
+	slices.SortStableFunc(list, func(a, b *edge) int { return cmp.Compare(heat(b), heat(a)) })
+	return list
+}
+
+// cutCycles cuts calls until there is no cycle, those last that come first in the list.
+func (g *graph) cutCycles(list []*edge) {
+	for _, e := range list {
+		e.cut = true
+	}
+	f := newForward(g)
+	for _, e := range list {
+		e.cut = g.passes(e) || !f.add(e)
+	}
+}
+
+// chargeEntries charges functions where they begin, in place of the calls that they make.
+func (g *graph) chargeEntries(all []outline) {
+	cut := make([]int, len(all))
+	for i := range g.edges {
+		if e := &g.edges[i]; e.cut {
+			cut[e.caller]++
+			if all[e.caller].sites[e.site].loops > 0 {
+				cut[e.caller] += manySites
+			}
+		}
+	}
+	for i, n := range cut {
+		g.charged[g.first+i] = n >= manySites
 	}
 }

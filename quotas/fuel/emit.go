@@ -70,11 +70,16 @@ func (c *code) block(o op) {
 // charge takes cost from the fuel. wazero keeps a global that was just written in a
 // register, so that no local is needed for the comparison.
 func (c *code) charge(cost int64) {
+	c.spend(cost)
+	c.tickIfNegative()
+}
+
+// spend takes cost from the fuel, without a look at what is left.
+func (c *code) spend(cost int64) {
 	c.index(opGlobalGet, c.fuel)
 	c.i64(cost)
 	c.op(opI64Sub)
 	c.index(opGlobalSet, c.fuel)
-	c.tickIfNegative()
 }
 
 // tickIfNegative calls the host if the fuel has run out. The call is in the else, so
@@ -82,11 +87,16 @@ func (c *code) charge(cost int64) {
 // "if negative, call" each turn of a loop reloads them all, which makes Python 8 %
 // slower instead of 1.
 func (c *code) tickIfNegative() {
-	c.index(opGlobalGet, c.fuel)
-	c.i64(0)
-	c.op(opI64GeS)
+	c.fuelIsLeft()
 	c.block(opIf)
 	c.op(opElse)
 	c.index(opCall, c.tick)
 	c.op(opEnd)
+}
+
+// fuelIsLeft puts on the stack whether the fuel has not run out.
+func (c *code) fuelIsLeft() {
+	c.index(opGlobalGet, c.fuel)
+	c.i64(0)
+	c.op(opI64GeS)
 }

@@ -4,8 +4,8 @@
 // "tick", is called, which sets it anew, waits, or ends the guest by a panic. [Check]
 // proves of a module, without trust in how it was made, that this is so.
 //
-// Charged are the branches back in each loop, or its head, enough calls that no
-// recursion is free, each call of the host, and each instruction that moves memory, by
+// Charged are the branches back in each loop, or its head, enough calls or functions that
+// no recursion is free, each call of the host, and each instruction that moves memory, by
 // its size and in chunks.
 //
 // Besides, data segments no longer apply themselves, and there is no start function:
@@ -15,7 +15,7 @@
 // Tables are the module's own: no host puts functions in them, or hands out references.
 //
 // Reading the source: instrument.go, add.go (what is new), rewrite.go (one body),
-// choice.go (which calls), callgraph.go, bulk.go; check.go and ordinary.go; below them
+// choice.go (which calls), callgraph.go and forward.go, bulk.go; check.go and ordinary.go; below them
 // module.go, decode.go and encode.go, body.go and opcode.go.
 package fuel
 
@@ -26,7 +26,7 @@ import (
 
 // Version is raised with every change of what Instrument makes of a module, so that what
 // is kept of an earlier one is not used.
-const Version = 5
+const Version = 6
 
 // What the host and an instrumented module know each other by.
 const (
@@ -84,7 +84,7 @@ func instrument(wasm []byte, o Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	costs, err := choose(m, all)
+	choice, err := choose(m, all)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func instrument(wasm []byte, o Options) ([]byte, error) {
 	}
 	for i := range m.bodies {
 		err := l.rewrite(rewriting{
-			body: &m.bodies[i], loops: all[i].loops, costs: costs[i],
+			body: &m.bodies[i], loops: all[i].loops, entry: choice.entries[i], costs: choice.sites[i],
 			params: len(m.types[m.functions[i]].params), bulkType: bulkType,
 		})
 		if err != nil {

@@ -31,7 +31,15 @@ type ordinary struct {
 	charged []bool // to be set, of each site
 	pos     int    // in the reading
 	sites   int    // passed
-	blocks  []bool // open ones: a loop that does not begin with a charge
+	blocks  []opened
+}
+
+// opened is a block that is open.
+type opened struct {
+	op    op
+	free  bool // a loop that does not begin with a charge
+	late  bool // branches back to the loop right around it lead to its end without fuel
+	other bool // so do others
 }
 
 // What smallInPlace writes is so long, and so far in is the instruction itself.
@@ -41,10 +49,13 @@ const (
 )
 
 func (o *ordinary) check() error {
-	paid := false // right before
+	paid := o.pos > 0 // right before
 	for o.pos < len(o.in) {
 		if o.charge() {
 			paid = true
+			continue
+		}
+		if o.back() {
 			continue
 		}
 		in := o.in[o.pos]
@@ -60,16 +71,12 @@ func (o *ordinary) instr(in *instr, paid bool) error {
 	o.pos++
 	switch in.op {
 	case opLoop:
-		o.blocks = append(o.blocks, !o.charge())
+		o.blocks = append(o.blocks, opened{op: opLoop, free: !o.charge()})
 	case opBlock, opIf:
-		o.blocks = append(o.blocks, false)
+		o.blocks = append(o.blocks, opened{op: in.op})
 	case opEnd:
-		o.blocks = o.blocks[:max(len(o.blocks)-1, 0)]
-	case opBr:
-		if !paid {
-			return o.branch(in.arg)
-		}
-	case opBrIf:
+		return o.end()
+	case opBr, opBrIf:
 		return o.branch(in.arg)
 	case opBrTable:
 		for _, l := range o.labels[o.pos-1] {
@@ -93,11 +100,63 @@ func (o *ordinary) instr(in *instr, paid bool) error {
 	return nil
 }
 
-// branch checks one that is not charged: it leads to no loop, or to one that is.
+// branch checks one that is not charged: it leads to no loop, or to one that is, nor to
+// where branches lead that are charged.
 func (o *ordinary) branch(label uint32) error {
-	if int(label) < len(o.blocks) && o.blocks[len(o.blocks)-1-int(label)] {
-		return fmt.Errorf("a loop is gone round without a charge")
+	if b := o.block(label); b != nil {
+		b.other = true
+		if b.free {
+			return fmt.Errorf("a loop is gone round without a charge")
+		}
 	}
+	return nil
+}
+
+// block returns the one that a label names, nil for the function's own.
+func (o *ordinary) block(label uint32) *opened {
+	if uint64(label) >= uint64(len(o.blocks)) {
+		return nil
+	}
+	return &o.blocks[len(o.blocks)-1-int(label)]
+}
+
+// back passes a branch back to a loop with its charge, and tells whether there is one
+// here. Without fuel it leads to the end of the block that is right in the loop.
+func (o *ordinary) back() bool {
+	const length, last = 11, 10
+	s := o.in[o.pos:]
+	if len(s) < length || s[0].op != opGlobalGet || s[1].op != opI64Const || s[1].value < leastCost || s[last].op != opBr {
+		return false
+	}
+	was, want := o.pos, code{layout: &o.layout}
+	want.back(s[1].value, s[last].arg+1)
+	loop, late := o.block(s[last].arg+1), o.block(s[last].arg)
+	if loop == nil || loop.op != opLoop || late.op != opBlock || !o.sequence(want.b) {
+		o.pos = was
+		return false
+	}
+	late.late = true
+	return true
+}
+
+// end closes a block. Behind one to whose end branches lead that are charged, and nothing
+// else, is the call of the host, and the way back to the loop.
+func (o *ordinary) end() error {
+	if len(o.blocks) == 0 {
+		return nil
+	}
+	b := o.blocks[len(o.blocks)-1]
+	o.blocks = o.blocks[:len(o.blocks)-1]
+	if !b.late {
+		return nil
+	}
+	want := code{layout: &o.layout}
+	want.index(opCall, o.tick)
+	want.index(opBr, 0)
+	if b.other || o.in[o.pos-2].op != opBr || !o.sequence(want.b) {
+		return fmt.Errorf("where a loop is gone round without fuel, there is not the call of the host alone")
+	}
+	o.sites++
 	return nil
 }
 
@@ -164,9 +223,10 @@ func (o *ordinary) charge() bool {
 
 // sequence passes exactly these instructions.
 func (o *ordinary) sequence(want []byte) bool {
-	s := newScanner(append(want, byte(opEnd)), 0)
-	for s.next() && s.inner > 0 {
-		if o.pos == len(o.in) {
+	s := newScanner(want, 0)
+	s.inner = 1 << 30 // labels of blocks that are open around it exist
+	for s.pos < len(want) {
+		if !s.next() || o.pos == len(o.in) {
 			return false
 		}
 		in := o.in[o.pos]

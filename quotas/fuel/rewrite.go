@@ -4,8 +4,10 @@ package fuel
 type rewriting struct {
 	*body
 	loops    []loop
-	costs    []int64 // of its calls; 0: free
-	open     open
+	entry    int64   // cost of a call of it; 0: free
+	costs    []int64 // of the calls it makes; 0: free
+	frames   []frame
+	opened   int // blocks of what is written
 	seen     int // loops
 	params   int
 	bulkType uint32 // of three i32
@@ -17,6 +19,9 @@ func (l *layout) rewrite(b rewriting) error {
 	c := &code{layout: l, b: make([]byte, 0, len(b.code)+len(b.code)/4)}
 	last, local := size{}, false
 	costs := b.costs
+	if b.entry > 0 {
+		c.charge(b.entry)
+	}
 	for s.next() {
 		if c.control(s, &b) {
 			continue
@@ -44,42 +49,139 @@ func (l *layout) rewrite(b rewriting) error {
 	return s.err
 }
 
-// control writes loops and branches back to them, and follows blocks; it tells whether
-// it has written the instruction.
+// control writes blocks, loops and branches, whose labels it follows; it tells whether it
+// has written the instruction.
 func (c *code) control(s *scanner, b *rewriting) bool {
 	switch s.op {
 	case opLoop:
-		b.open = append(b.open, b.seen)
-		b.seen++
-		c.b = append(c.b, b.code[s.at:s.instr.end]...)
-		if l := b.loops[b.seen-1]; l.head {
-			c.charge(l.cost)
-		}
+		b.loop(c, s)
 		return true
 	case opBlock, opIf:
-		b.open = append(b.open, -1)
+		b.opened++
+		b.frames = append(b.frames, frame{label: b.opened})
 	case opEnd:
-		b.open = b.open[:max(len(b.open)-1, 0)]
+		return b.end(c)
 	case opBr, opBrIf:
-		if l := b.open.loop(s.arg); l >= 0 && !b.loops[l].head {
-			c.back(s, b.loops[l].cost)
-			return true
-		}
+		b.branch(c, s)
+		return true
+	case opBrTable:
+		b.table(c, s)
+		return true
 	}
 	return false
 }
 
-// back writes a branch to a loop that is charged here.
-func (c *code) back(s *scanner, cost int64) {
+// loop opens a loop. One that is charged where it is gone round becomes
+//
+//	block $out
+//	  loop $again
+//	    block $late
+//	      ...         with "charge, br_if $again if fuel is left, br $late" for a branch back
+//	      br $out
+//	    end
+//	    call $tick
+//	    br $again
+//	  end
+//	end
+//
+// so that the call stands once and apart: in the place of each branch it would have wazero
+// jump over it, and have what is in registers at hand on the stack.
+func (b *rewriting) loop(c *code, s *scanner) {
+	l := b.loops[b.seen]
+	b.seen++
+	if l.head || l.backs == 0 {
+		b.opened++
+		b.frames = append(b.frames, frame{label: b.opened})
+		c.b = append(c.b, b.code[s.at:s.instr.end]...)
+		if l.head {
+			c.charge(l.cost)
+		}
+		return
+	}
+	typ := b.code[s.at+1 : s.instr.end]
+	c.op(opBlock)
+	c.b = append(c.b, typ...)
+	c.op(opLoop)
+	c.b = append(c.b, typ...)
+	c.block(opBlock)
+	b.opened += 3
+	b.frames = append(b.frames, frame{label: b.opened - 1, cost: l.cost})
+}
+
+// end closes a block, and tells whether it has written the instruction.
+func (b *rewriting) end(c *code) bool {
+	if len(b.frames) == 0 {
+		return false
+	}
+	f := b.frames[len(b.frames)-1]
+	b.frames = b.frames[:len(b.frames)-1]
+	if f.cost == 0 {
+		b.opened--
+		return false
+	}
+	b.opened -= 3
+	c.index(opBr, 2)
+	c.op(opEnd)
+	c.index(opCall, c.tick)
+	c.index(opBr, 0)
+	c.op(opEnd, opEnd)
+	return true
+}
+
+// branch writes a branch with its new label, and with a charge where it leads back.
+func (b *rewriting) branch(c *code, s *scanner) {
+	f, ok := b.frame(s.arg)
+	if !ok || f.cost == 0 {
+		c.index(s.op, b.label(s.arg))
+		return
+	}
 	if s.op == opBr {
-		c.charge(cost)
-		c.index(opBr, s.arg)
+		c.back(f.cost, b.label(s.arg))
 		return
 	}
 	c.block(opIf)
-	c.charge(cost)
-	c.index(opBr, s.arg+1)
+	c.back(f.cost, b.label(s.arg)+1)
 	c.op(opEnd)
+}
+
+// back charges for a turn of the loop with a label, and leads to it, or to the block right
+// in it, after which is the call of the host.
+func (c *code) back(cost int64, loop uint32) {
+	c.spend(cost)
+	c.fuelIsLeft()
+	c.block(opIf)
+	c.index(opBr, loop+1)
+	c.op(opEnd)
+	c.index(opBr, loop-1)
+}
+
+// table writes a branch to one of many labels.
+func (b *rewriting) table(c *code, s *scanner) {
+	c.op(opBrTable)
+	c.b = appendU32(c.b, uint32(len(s.labels)-1))
+	for _, l := range s.labels {
+		c.b = appendU32(c.b, b.label(l))
+	}
+}
+
+// frame is a block that is open.
+type frame struct {
+	label int   // how many blocks are open in what is written, itself the last
+	cost  int64 // of a branch back to it; 0: free
+}
+
+// frame returns the block that a label names, false for the function's own.
+func (b *rewriting) frame(label uint32) (frame, bool) {
+	if int(label) >= len(b.frames) {
+		return frame{}, false
+	}
+	return b.frames[len(b.frames)-1-int(label)], true
+}
+
+// label returns what a label is in what is written.
+func (b *rewriting) label(old uint32) uint32 {
+	f, _ := b.frame(old)
+	return uint32(b.opened - f.label)
 }
 
 // move writes what takes the place of an instruction that moves memory, and tells
