@@ -10,6 +10,43 @@ import (
 // Reset 0.4 to 1 µs; to give it back costs 1 µs, and to have it again 3 to 8 µs.
 const mostKept = int(8 * MiB)
 
+// Clear gives back all that the guest had, memory, image and budget: nothing of it is left.
+// What remains are the addresses, and a guest that is attached, which sees a memory of size
+// 0. No call of it is under way. After an error the memory is only good for Free.
+func (m *Memory) Clear() error {
+	if err := m.shrink(0); err != nil {
+		return err
+	}
+	if m.image != nil {
+		m.image.Release()
+		m.image = nil
+	}
+	m.budget, m.refused = nil, 0
+	return m.show()
+}
+
+// Assign hands a memory that is clear to a guest that may have limit, rounded down to whole
+// pages, taken from budget. More addresses are reserved where there are not enough.
+func (m *Memory) Assign(limit Bytes, budget *Budget) error {
+	limit -= limit % PageSize
+	if m.used > 0 || m.image != nil || limit < 0 {
+		return fmt.Errorf("assign a guest's memory of %s, which has %s: it is not clear", limit, m.Committed())
+	}
+	if int(limit) > len(m.reserved) {
+		b, err := reserve(limit)
+		if err != nil {
+			return fmt.Errorf("reserve %s of addresses: %w", limit, err)
+		}
+		m.unreserve()
+		m.reserved = b
+		if m.guest.buffer != nil {
+			*m.guest.buffer = b[:0:0] // of size 0 before, where there are no addresses now
+		}
+	}
+	m.limit, m.budget = uint64(limit), budget
+	return nil
+}
+
 // Map puts the memory on an image: its content and size are the image's, and nothing is
 // left of what was there, nor of the memory that it took. It may be what it is by growing,
 // by Map or by Reset. The budget is charged for the size as for a guest that grew to it.
@@ -20,8 +57,8 @@ func (m *Memory) Map(img *MemoryImage) error {
 	if m.reserved == nil {
 		return errors.New("map an image onto a guest's memory: it was freed")
 	}
-	if size := img.Size(); size > m.Reserved() {
-		return &Exceeded{Limit: LimitMemory, Detail: fmt.Sprintf("an image has %s, may have %s", size, m.Reserved())}
+	if size := img.Size(); size > m.Limit() {
+		return &Exceeded{Limit: LimitMemory, Detail: fmt.Sprintf("an image has %s, may have %s", size, m.Limit())}
 	}
 	if !img.retain() {
 		return errors.New("map an image onto a guest's memory: the image was released")

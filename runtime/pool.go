@@ -243,7 +243,7 @@ func (p *Pool) Release(i *Instance) {
 }
 
 func (p *Pool) reusable(i *Instance) bool {
-	if i.condemned || p.cfg.MaxRequests > 0 && i.served >= p.cfg.MaxRequests {
+	if i.Condemned() || p.cfg.MaxRequests > 0 && i.served >= p.cfg.MaxRequests {
 		return false
 	}
 	if !p.cfg.Fresh || i.served == 0 {

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tetratelabs/wazero/api"
-
 	"wasgi/wasi"
 )
 
@@ -30,14 +28,6 @@ type workshop struct {
 	gate   chan struct{} // where not nil, New waits for a value, or for its context
 	fail   atomic.Pointer[error]
 }
-
-// stub is the module of an instance without a guest.
-type stub struct {
-	api.Module
-	close func()
-}
-
-func (s *stub) Close(context.Context) error { s.close(); return nil }
 
 // newPool returns a pool and its workshop. When the test ends the pool is closed, and
 // must be empty then.
@@ -111,7 +101,7 @@ func (w *workshop) instance(ctx context.Context) (*Instance, error) {
 		w.closed.Add(1)
 		w.open.Add(-1)
 	}
-	return &Instance{sandbox: sandbox, mod: &stub{close: close}}, err
+	return &Instance{sandbox: sandbox, closed: close}, err
 }
 
 // acquire takes an instance that must be had.
@@ -406,7 +396,7 @@ func TestCloseWhileAnInstanceIsBeingMade(t *testing.T) {
 		<-ctx.Done()
 		<-release
 		sandbox, err := wasi.New(wasi.Config{})
-		return &Instance{sandbox: sandbox, mod: &stub{close: func() { closed.Store(true) }}}, err
+		return &Instance{sandbox: sandbox, closed: func() { closed.Store(true) }}, err
 	}})
 	got := make(chan error)
 	go func() {
