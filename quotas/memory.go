@@ -22,6 +22,7 @@ type Memory struct {
 	refused  int
 	image    *MemoryImage // that it is on, with a reference; nil for none
 	pages    pagemap      // finds what the guest wrote
+	own      ownPages     // what it found
 	guest    guestMemory
 }
 

@@ -32,7 +32,7 @@ func mapOnto(t testing.TB, m *Memory, img *MemoryImage) {
 
 func reset(t testing.TB, m *Memory) int {
 	t.Helper()
-	n, err := m.Reset()
+	n, err := m.Reset(FaultsUnknown)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestMapRefuses(t *testing.T) {
 		}
 		unchanged()
 	}
-	if _, err := wide.Reset(); err == nil {
+	if _, err := wide.Reset(FaultsUnknown); err == nil {
 		t.Error("what is on no image is reset")
 	}
 	w, err := NewImageWriter(0)
@@ -239,7 +239,7 @@ func TestMapRefuses(t *testing.T) {
 	if err := m.Map(small); err == nil {
 		t.Error("an image is mapped onto what was freed")
 	}
-	if _, err := m.Reset(); err == nil {
+	if _, err := m.Reset(FaultsUnknown); err == nil {
 		t.Error("what was freed is reset")
 	}
 	if n := small.refs.Load(); n != 1 {
@@ -299,7 +299,7 @@ func TestSlotsShareImages(t *testing.T) {
 				}
 				for range 3 {
 					scribble(r, m, 5)
-					if _, err := m.Reset(); err != nil {
+					if _, err := m.Reset(FaultsUnknown); err != nil {
 						t.Error(err)
 					}
 					if string(all(m)) != string(contents[n]) {

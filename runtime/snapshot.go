@@ -116,6 +116,7 @@ func (i *Instance) begin(ctx context.Context, s *Snapshot) error {
 	}
 	i.setGlobals(s)
 	i.snapshot = s
+	i.meter.faults.take()
 	return i.restored(ctx, i.meter.usage)
 }
 
@@ -151,7 +152,7 @@ func (i *Instance) Reset(ctx context.Context) error {
 	s := i.snapshot
 	condemned := true
 	defer func() { i.condemned = condemned }()
-	if _, err := i.memory.Reset(); err != nil {
+	if _, err := i.memory.Reset(i.meter.faults.take()); err != nil {
 		return err
 	}
 	if i.tmp != nil {
