@@ -3,9 +3,9 @@ package runtime
 import "wasgi/quotas"
 
 // faults watches whether a guest can have pages of its own that it had not before: not
-// without a page fault of the thread that it runs on. All that touches its memory is done
-// between begin and end, on one thread, but for what is done aside. The first fault is
-// enough to know, so it costs nothing after that.
+// without a page fault of the thread that it runs on. Its memory is touched between begin
+// and end alone, on one thread, but where lose is called. The first fault is enough to
+// know, so it costs nothing after that.
 type faults struct {
 	seen quotas.Faults // since take
 	at   int64         // the thread's count at begin
@@ -23,7 +23,7 @@ func (f *faults) end() {
 	}
 }
 
-// lose is called where another thread may go on.
+// lose is called where another thread may touch the memory.
 func (f *faults) lose() { f.seen = quotas.FaultsUnknown }
 
 // take returns what was seen, and begins anew.

@@ -301,10 +301,11 @@ func (m *meter) yield() bool {
 // aside calls f, which may wait, with the goroutine free to change its thread: while it is
 // locked to one, a wait costs the kernel's switch between threads.
 func (m *meter) aside(f func()) {
-	m.faults.lose()
+	m.faults.end()
 	goruntime.UnlockOSThread()
 	f()
 	goruntime.LockOSThread()
+	m.faults.begin()
 	m.mark = quotas.ThreadCPU()
 }
 
@@ -333,6 +334,7 @@ func (m *meter) wait(block func()) {
 	}
 	used := m.charge()
 	m.account.Bucket.Take(used)
+	m.faults.lose() // what block fills may be the guest's
 	m.aside(func() {
 		m.turn.End(used)
 		block()
