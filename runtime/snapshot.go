@@ -93,13 +93,26 @@ func (s *Snapshot) Close() { s.memory.Release() }
 // Restore makes a guest that goes on from the snapshot, with the mounts that it was made
 // with, but for a Tmp made of the snapshot's.
 func (img *Image) Restore(ctx context.Context, spec Spec, s *Snapshot) (*Instance, error) {
+	i, err := img.move(ctx, spec, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.restored(ctx, i.meter.usage); err != nil {
+		i.Close()
+		return nil, err
+	}
+	return i, nil
+}
+
+// move makes an instance of a slot, which then has what the snapshot has.
+func (img *Image) move(ctx context.Context, spec Spec, s *Snapshot) (*Instance, error) {
 	i, err := img.prepare(spec, s.files)
 	if err != nil {
 		return nil, err
 	}
 	if i.slot, err = img.slots.take(img, spec.Quota.Memory, spec.Budget); err == nil {
 		i.settleIn(ctx, spec)
-		err = i.begin(ctx, s)
+		err = i.begin(s)
 	}
 	if err != nil {
 		i.Close()
@@ -109,7 +122,7 @@ func (img *Image) Restore(ctx context.Context, spec Spec, s *Snapshot) (*Instanc
 }
 
 // begin makes the guest what the snapshot has.
-func (i *Instance) begin(ctx context.Context, s *Snapshot) error {
+func (i *Instance) begin(s *Snapshot) error {
 	if err := i.memory.Map(s.memory); err != nil {
 		i.condemned = !errors.As(err, new(*quotas.Exceeded))
 		return err
@@ -117,7 +130,7 @@ func (i *Instance) begin(ctx context.Context, s *Snapshot) error {
 	i.setGlobals(s)
 	i.snapshot = s
 	i.meter.faults.take()
-	return i.restored(ctx, i.meter.usage)
+	return nil
 }
 
 // restored lets the guest become one of its own.
@@ -149,9 +162,20 @@ func (i *Instance) Resettable() bool { return i.snapshot != nil && !i.Condemned(
 // Reset takes the instance back to its snapshot: what the app has done since is gone. No
 // call of it may be running. After an error it is condemned.
 func (i *Instance) Reset(ctx context.Context) error {
-	s := i.snapshot
 	condemned := true
 	defer func() { i.condemned = condemned }()
+	if err := i.takeBack(); err != nil {
+		return err
+	}
+	i.condemned = false
+	err := i.restored(ctx, quotas.Usage{})
+	condemned = i.condemned || err != nil
+	return err
+}
+
+// takeBack makes all that the guest has what its snapshot says.
+func (i *Instance) takeBack() error {
+	s := i.snapshot
 	if _, err := i.memory.Reset(i.meter.faults.take()); err != nil {
 		return err
 	}
@@ -162,8 +186,5 @@ func (i *Instance) Reset(ctx context.Context) error {
 		return err
 	}
 	i.setGlobals(s)
-	i.condemned = false
-	err := i.restored(ctx, quotas.Usage{})
-	condemned = i.condemned || err != nil
-	return err
+	return nil
 }
