@@ -15,6 +15,8 @@ func BenchmarkSnapshots(b *testing.B) {
 		measure func(*testing.B, *testkit.Report)
 	}{
 		{"cold", measureCold},
+		{"slots", measureSlots},
+		{"fresh", measureFresh},
 	} {
 		b.Run(part.name, func(b *testing.B) { part.measure(b, r) })
 	}
