@@ -20,22 +20,25 @@ type Guest struct {
 
 	prepare, freeze, restored export
 
-	interrupt uint32 // where the guest's struct wasgi_interrupt is, 0 where it has none
-	ptr, size uint32 // the guest's buffer, as it last told
+	greeting  *greeting // nil once Greet was called
+	interrupt uint32    // where the guest's struct wasgi_interrupt is, 0 where it has none
+	ptr, size uint32    // the guest's buffer, as it last told
 	stack     [1]uint64
 }
 
-// NewGuest finds the exports in mod and compares the version.
-func NewGuest(ctx context.Context, mod api.Module) (*Guest, error) {
-	g := &Guest{mod: mod}
-	var version, interrupt export
+// greeting is what Greet calls.
+type greeting struct{ version, interrupt export }
+
+// NewGuest finds the exports in mod, of which it calls none.
+func NewGuest(mod api.Module) (*Guest, error) {
+	g := &Guest{mod: mod, greeting: &greeting{}}
 	exports := []struct {
 		name string
 		to   *export
 	}{
-		{exportABI, &version}, {exportBuffer, &g.buffer}, {exportStart, &g.start},
+		{exportABI, &g.greeting.version}, {exportBuffer, &g.buffer}, {exportStart, &g.start},
 		{exportLoad, &g.load}, {exportServe, &g.serve}, {exportMain, &g.main},
-		{exportInterrupt, &interrupt}, {exportPrepare, &g.prepare}, {exportFreeze, &g.freeze},
+		{exportInterrupt, &g.greeting.interrupt}, {exportPrepare, &g.prepare}, {exportFreeze, &g.freeze},
 		{exportRestored, &g.restored},
 	}
 	for _, e := range exports {
@@ -43,19 +46,28 @@ func NewGuest(ctx context.Context, mod api.Module) (*Guest, error) {
 			return nil, err
 		}
 	}
-	got, err := g.call(ctx, version, 0)
+	return g, nil
+}
+
+// Greet compares the version and asks where the guest has what Interrupt writes to. It is
+// the first call, of a guest whose memory is there; again it does nothing.
+func (g *Guest) Greet(ctx context.Context) error {
+	if g.greeting == nil {
+		return nil
+	}
+	got, err := g.call(ctx, g.greeting.version, 0)
 	if err != nil {
-		return nil, fmt.Errorf("guest's %s: %w", exportABI, err)
+		return fmt.Errorf("guest's %s: %w", exportABI, err)
 	}
 	if got != Version {
-		return nil, fmt.Errorf("guest speaks version %d of the ABI, the host %d: build both anew", got, Version)
+		return fmt.Errorf("guest speaks version %d of the ABI, the host %d: build both anew", got, Version)
 	}
-	at, err := g.call(ctx, interrupt, 0)
+	at, err := g.call(ctx, g.greeting.interrupt, 0)
 	if err != nil {
-		return nil, fmt.Errorf("guest's %s: %w", exportInterrupt, err)
+		return fmt.Errorf("guest's %s: %w", exportInterrupt, err)
 	}
-	g.interrupt = uint32(at)
-	return g, nil
+	g.greeting, g.interrupt = nil, uint32(at)
+	return nil
 }
 
 // Stack returns the bytes of native stack that the guest's calls have now.
@@ -66,9 +78,16 @@ func (g *Guest) Stack() int64 {
 
 // TrimStack gives up what calls before have left of native stack, where that is much. No
 // call may be running.
-func (g *Guest) TrimStack() error {
+func (g *Guest) TrimStack() error { return g.trim(usualStack) }
+
+// DropStack gives up all native stack but for what a function begins with, or little more.
+// No call may be running.
+func (g *Guest) DropStack() error { return g.trim(leastStack) }
+
+// trim finds the functions anew that have more than most bytes of native stack.
+func (g *Guest) trim(most int64) error {
 	for _, e := range []*export{&g.start, &g.load, &g.serve, &g.prepare, &g.freeze, &g.restored} {
-		if e.stack.size() <= usualStack {
+		if e.stack.size() <= most {
 			continue
 		}
 		if err := e.find(g.mod, e.name); err != nil {

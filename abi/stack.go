@@ -10,6 +10,9 @@ import (
 // usualStack is what a function may keep of native stack between calls, in bytes.
 const usualStack = 1 << 20
 
+// leastStack is what it may keep while there is no guest, in bytes.
+const leastStack = 64 << 10
+
 // export is a function of the guest, found by its name.
 type export struct {
 	api.Function

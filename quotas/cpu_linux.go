@@ -19,3 +19,14 @@ func ThreadCPU() time.Duration {
 	}
 	return time.Duration(t.Nano())
 }
+
+// ThreadFaults returns how many page faults the calling thread has had: each time that it
+// touched memory in a way that the kernel had to do something first, as to copy a page
+// that it shares so far. See getrusage(2).
+func ThreadFaults() int64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		panic(fmt.Sprintf("resources of the thread: %v", err)) // cannot be: Linux has them
+	}
+	return int64(u.Minflt) + int64(u.Majflt)
+}

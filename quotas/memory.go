@@ -16,11 +16,13 @@ const PageSize = 64 * KiB
 // zeros, or with what a MemoryImage has. It is used by the goroutine that runs the guest.
 type Memory struct {
 	used     uint64
+	limit    uint64 // of used, at most what is reserved
 	reserved []byte
 	budget   *Budget
 	refused  int
 	image    *MemoryImage // that it is on, with a reference; nil for none
 	pages    pagemap      // finds what the guest wrote
+	own      ownPages     // what it found
 	guest    guestMemory
 }
 
@@ -37,7 +39,7 @@ func NewMemory(initial, limit Bytes, budget *Budget) (*Memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reserve %s of addresses: %w", limit, err)
 	}
-	m := &Memory{reserved: b, budget: budget}
+	m := &Memory{reserved: b, limit: uint64(limit), budget: budget}
 	if m.Reallocate(uint64(initial)) == nil {
 		m.Free()
 		return nil, noneLeft(initial)
@@ -62,7 +64,7 @@ func (m *Memory) Reallocate(size uint64) []byte {
 	if m.guest.shown {
 		return m.reserved[:m.used:m.used]
 	}
-	if size > uint64(len(m.reserved)) || size > m.used && !m.commit(size) {
+	if size > m.limit || size > m.used && !m.commit(size) {
 		m.refused++
 		return nil
 	}
@@ -85,8 +87,8 @@ func (m *Memory) commit(size uint64) bool {
 // Committed returns how much memory the guest has.
 func (m *Memory) Committed() Bytes { return Bytes(m.used) }
 
-// Reserved returns the most it can have.
-func (m *Memory) Reserved() Bytes { return Bytes(len(m.reserved)) }
+// Limit returns the most it may have.
+func (m *Memory) Limit() Bytes { return Bytes(m.limit) }
 
 // Refused returns how often the guest was refused more.
 func (m *Memory) Refused() int { return m.refused }
@@ -97,12 +99,17 @@ func (m *Memory) Free() {
 	if m.reserved == nil {
 		return
 	}
-	if err := release(m.reserved); err != nil {
-		panic(fmt.Sprintf("unmap a guest's memory of %d bytes: %v", len(m.reserved), err)) // cannot be: mapped above
-	}
+	m.unreserve()
 	m.budget.Give(Bytes(m.used))
 	if m.image != nil {
 		m.image.Release()
 	}
 	*m = Memory{refused: m.refused}
+}
+
+// unreserve gives the addresses back, and what is in them.
+func (m *Memory) unreserve() {
+	if err := release(m.reserved); err != nil {
+		panic(fmt.Sprintf("unmap a guest's memory of %d bytes: %v", len(m.reserved), err)) // cannot be: mapped above
+	}
 }

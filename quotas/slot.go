@@ -10,6 +10,43 @@ import (
 // Reset 0.4 to 1 µs; to give it back costs 1 µs, and to have it again 3 to 8 µs.
 const mostKept = int(8 * MiB)
 
+// Clear gives back all that the guest had, memory, image and budget: nothing of it is left.
+// What remains are the addresses, and a guest that is attached, which sees a memory of size
+// 0. No call of it is under way. After an error the memory is only good for Free.
+func (m *Memory) Clear() error {
+	if err := m.shrink(0); err != nil {
+		return err
+	}
+	if m.image != nil {
+		m.image.Release()
+		m.image = nil
+	}
+	m.budget, m.refused = nil, 0
+	return m.show()
+}
+
+// Assign hands a memory that is clear to a guest that may have limit, rounded down to whole
+// pages, taken from budget. More addresses are reserved where there are not enough.
+func (m *Memory) Assign(limit Bytes, budget *Budget) error {
+	limit -= limit % PageSize
+	if m.used > 0 || m.image != nil || limit < 0 {
+		return fmt.Errorf("assign a guest's memory of %s, which has %s: it is not clear", limit, m.Committed())
+	}
+	if int(limit) > len(m.reserved) {
+		b, err := reserve(limit)
+		if err != nil {
+			return fmt.Errorf("reserve %s of addresses: %w", limit, err)
+		}
+		m.unreserve()
+		m.reserved = b
+		if m.guest.buffer != nil {
+			*m.guest.buffer = b[:0:0] // of size 0 before, where there are no addresses now
+		}
+	}
+	m.limit, m.budget = uint64(limit), budget
+	return nil
+}
+
 // Map puts the memory on an image: its content and size are the image's, and nothing is
 // left of what was there, nor of the memory that it took. It may be what it is by growing,
 // by Map or by Reset. The budget is charged for the size as for a guest that grew to it.
@@ -20,8 +57,8 @@ func (m *Memory) Map(img *MemoryImage) error {
 	if m.reserved == nil {
 		return errors.New("map an image onto a guest's memory: it was freed")
 	}
-	if size := img.Size(); size > m.Reserved() {
-		return &Exceeded{Limit: LimitMemory, Detail: fmt.Sprintf("an image has %s, may have %s", size, m.Reserved())}
+	if size := img.Size(); size > m.Limit() {
+		return &Exceeded{Limit: LimitMemory, Detail: fmt.Sprintf("an image has %s, may have %s", size, m.Limit())}
 	}
 	if !img.retain() {
 		return errors.New("map an image onto a guest's memory: the image was released")
@@ -51,6 +88,7 @@ func (m *Memory) moveTo(img *MemoryImage) error {
 		return fmt.Errorf("map an image of %s onto a guest's memory: %w", img.size, err)
 	}
 	m.used = size
+	m.own.forget()
 	return nil
 }
 
@@ -73,32 +111,49 @@ func (m *Memory) shrink(size uint64) error {
 // Where guests leave most of many pages alone, or the system does not tell which they
 // wrote, the image is mapped anew; in the latter case changed is 0. No call of the guest
 // is under way. After an error the memory is only good for Free.
-func (m *Memory) Reset() (changed int, err error) {
+//
+// Where there were no page faults meanwhile, the guest has no pages of its own but those
+// that were found before, and none are looked for.
+func (m *Memory) Reset(f Faults) (changed int, err error) {
 	if m.image == nil {
 		return 0, errors.New("reset a guest's memory: it is on no image")
 	}
 	if err := m.shrink(uint64(m.image.size)); err != nil {
 		return 0, err
 	}
-	kept, written, all := m.restore()
+	kept, written, all := m.restore(f)
 	if !all || kept > mostKept && written < kept/4 {
 		if err := m.image.content.mapOnto(m.reserved[:m.used]); err != nil {
 			return 0, fmt.Errorf("map an image of %s anew: %w", m.image.size, err)
 		}
+		m.own.forget()
 	}
 	return written / int(ImagePage), m.show()
 }
 
 // restore copies back what the guest wrote. It returns how many bytes of pages it has of
 // its own, how many of these were not as in the image, and whether that were all.
-func (m *Memory) restore() (kept, written int, all bool) {
+func (m *Memory) restore(f Faults) (kept, written int, all bool) {
+	if !m.own.all(f) && !m.find(f) {
+		return 0, 0, false
+	}
 	b := m.reserved[:m.used]
-	all = m.pages.own(b, func(start, end int) bool {
-		kept += end - start
-		written += m.image.restore(b, start, end)
+	for _, run := range m.own.runs {
+		kept += run.end - run.start
+		written += m.image.restore(b, run.start, run.end)
+	}
+	return kept, written, true
+}
+
+// find looks for the pages that the guest has of its own, and tells whether these are all.
+func (m *Memory) find(f Faults) bool {
+	runs := m.own.runs[:0]
+	all := m.pages.own(m.reserved[:m.used], func(start, end int) bool {
+		runs = append(runs, pageRun{start, end})
 		return true
 	})
-	return kept, written, all
+	m.own.found(runs, all, f)
+	return all
 }
 
 // Image returns an image of the memory as it is; the caller has its only reference. No

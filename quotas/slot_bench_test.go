@@ -85,6 +85,21 @@ func BenchmarkReset(b *testing.B) {
 	}
 }
 
+// BenchmarkResetWithoutFaults puts a slot back that wrote to as many pages as before.
+func BenchmarkResetWithoutFaults(b *testing.B) {
+	for _, n := range []int{59, 348, 1024, 2048} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			m := newMemory(b, 0, 128*MiB, nil)
+			mapOnto(b, m, benchImage(b))
+			readAll(m)
+			pages := scattered(n)
+			write(m, pages)
+			m.Reset(FaultsSome)
+			times(b, func() { write(m, pages) }, func() { m.Reset(FaultsNone) })
+		})
+	}
+}
+
 // BenchmarkKept puts a slot back that wrote to as many pages once, and to none since.
 func BenchmarkKept(b *testing.B) {
 	for _, n := range []int{348, 2048} {

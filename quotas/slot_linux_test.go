@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
@@ -261,6 +262,64 @@ func TestMapGivesMemoryBack(t *testing.T) {
 	}
 }
 
+// Where the thread has had no faults, what was found before is all that there is.
+func TestResetWithoutFaults(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	r := newRand()
+	want := contentWith(r, 2*MiB, 2)
+	m := newMemory(t, 0, 4*MiB, nil)
+	mapOnto(t, m, imageOf(t, want))
+	counts := map[Faults]int{}
+	found := 0
+	for n := range 2000 {
+		hot := n%20 > 0 // else anywhere
+		at := ThreadFaults()
+		for range 20 {
+			page := r.IntN(64)
+			if !hot {
+				page = r.IntN(512)
+			}
+			m.reserved[page*int(ImagePage)+r.IntN(int(ImagePage))]++
+		}
+		f := FaultsNone
+		if ThreadFaults() != at {
+			f = FaultsSome
+		}
+		counts[f]++
+		if !m.own.all(f) {
+			found++
+		}
+		if _, err := m.Reset(f); err != nil {
+			t.Fatal(err)
+		}
+		wantSame(t, "after Reset", all(m), want)
+	}
+	if counts[FaultsNone] < 1000 || counts[FaultsSome] < 10 {
+		t.Errorf("there were faults %d times, and none %d times", counts[FaultsSome], counts[FaultsNone])
+	}
+	if found > 1000 {
+		t.Errorf("pages were looked for %d times of 2000", found)
+	}
+}
+
+// Who says that there were no faults is not believed before it was seen that there can be.
+func TestResetWhereFaultsAreNotCounted(t *testing.T) {
+	r := newRand()
+	want := contentWith(r, MiB, 2)
+	m := newMemory(t, 0, MiB, nil)
+	for range 10 {
+		mapOnto(t, m, imageOf(t, want))
+		for _, f := range []Faults{FaultsNone, FaultsUnknown, FaultsNone, FaultsNone, FaultsUnknown, FaultsNone} {
+			scribble(r, m, 20)
+			if _, err := m.Reset(f); err != nil {
+				t.Fatal(err)
+			}
+			wantSame(t, "after Reset", all(m), want)
+		}
+	}
+}
+
 func TestResetKeepsPagesAndAllocatesNothing(t *testing.T) {
 	m := newMemory(t, 0, 8*MiB, nil)
 	mapOnto(t, m, imageOf(t, contentWith(newRand(), 4*MiB, 2)))
@@ -279,7 +338,7 @@ func TestResetKeepsPagesAndAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() {
 		write()
-		if _, err := m.Reset(); err != nil {
+		if _, err := m.Reset(FaultsUnknown); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {

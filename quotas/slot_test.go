@@ -32,7 +32,7 @@ func mapOnto(t testing.TB, m *Memory, img *MemoryImage) {
 
 func reset(t testing.TB, m *Memory) int {
 	t.Helper()
-	n, err := m.Reset()
+	n, err := m.Reset(FaultsUnknown)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,11 +215,11 @@ func TestMapRefuses(t *testing.T) {
 	for _, m := range []*Memory{m, wide} {
 		var over *Exceeded
 		if err := m.Map(large); !errors.As(err, &over) || over.Limit != LimitMemory {
-			t.Errorf("2MiB on %v: %v", m.Reserved(), err)
+			t.Errorf("2MiB on %v: %v", m.Limit(), err)
 		}
 		unchanged()
 	}
-	if _, err := wide.Reset(); err == nil {
+	if _, err := wide.Reset(FaultsUnknown); err == nil {
 		t.Error("what is on no image is reset")
 	}
 	w, err := NewImageWriter(0)
@@ -239,7 +239,7 @@ func TestMapRefuses(t *testing.T) {
 	if err := m.Map(small); err == nil {
 		t.Error("an image is mapped onto what was freed")
 	}
-	if _, err := m.Reset(); err == nil {
+	if _, err := m.Reset(FaultsUnknown); err == nil {
 		t.Error("what was freed is reset")
 	}
 	if n := small.refs.Load(); n != 1 {
@@ -299,7 +299,7 @@ func TestSlotsShareImages(t *testing.T) {
 				}
 				for range 3 {
 					scribble(r, m, 5)
-					if _, err := m.Reset(); err != nil {
+					if _, err := m.Reset(FaultsUnknown); err != nil {
 						t.Error(err)
 					}
 					if string(all(m)) != string(contents[n]) {
@@ -409,6 +409,58 @@ func TestGuestSeesTheSizeOfItsImage(t *testing.T) {
 	}
 	if got := grow(t, mod, 64); got != -1 {
 		t.Errorf("past the limit it grows from %d pages", got)
+	}
+}
+
+// A slot goes from guest to guest, of which each may have another amount.
+func TestClearLeavesNothing(t *testing.T) {
+	r, compiled := grower(t)
+	want := contentWith(newRand(), MiB, 2)
+	img := imageOf(t, want)
+	m := newMemory(t, PageSize, 2*MiB, nil)
+	mod := attached(t, r, compiled, m)
+	if err := m.Assign(MiB, nil); err == nil || !strings.Contains(err.Error(), "it is not clear") {
+		t.Errorf("Assign of what has a guest: %v", err)
+	}
+	for _, limit := range []Bytes{0, MiB, 8*MiB + 1, MiB, 4 * MiB} {
+		if err := m.Clear(); err != nil {
+			t.Fatal(err)
+		}
+		wantSize(t, mod, 0)
+		if own := ownBytes(m); own != 0 {
+			t.Errorf("%v are still the slot's own", own)
+		}
+		budget := NewBudget(GiB, nil)
+		if err := m.Assign(limit, budget); err != nil {
+			t.Fatal(err)
+		}
+		if limit -= limit % PageSize; m.Limit() != limit {
+			t.Errorf("the limit is %v, want %v", m.Limit(), limit)
+		}
+		if limit == 0 {
+			continue
+		}
+		mapOnto(t, m, img)
+		wantSame(t, "after Map", all(m), want)
+		wantSize(t, mod, MiB)
+		grow(t, mod, uint64((limit-MiB)/PageSize))
+		wantSize(t, mod, limit)
+		if got := grow(t, mod, 1); got != -1 {
+			t.Errorf("past %v it grows from %d pages", limit, got)
+		}
+		scribble(newRand(), m, 100)
+		if used := budget.Stats().Used; used != limit {
+			t.Errorf("the budget has %v in use, want %v", used, limit)
+		}
+		if err := m.Clear(); err != nil {
+			t.Fatal(err)
+		}
+		if used := budget.Stats().Used; used != 0 || m.Refused() != 0 {
+			t.Errorf("after Clear the budget has %v in use, and %d were refused", used, m.Refused())
+		}
+	}
+	if n := img.refs.Load(); n != 1 {
+		t.Errorf("the image has %d references", n)
 	}
 }
 

@@ -10,12 +10,11 @@ import (
 
 	"wasgi/abi"
 	"wasgi/quotas"
-	"wasgi/quotas/fuel"
 )
 
-// attach makes m the meter of a guest.
-func (m *meter) attach(mod api.Module, memory *quotas.Memory, spec Spec) error {
-	m.account, m.memory, m.budget = spec.Account, memory, spec.Budget
+// attach makes m the meter of a guest in a slot.
+func (m *meter) attach(in *slot, spec Spec) {
+	m.account, m.memory, m.budget = spec.Account, in.memory, spec.Budget
 	m.most, m.rest = spec.Quota.Stack, spec.Left
 	if m.account == nil {
 		m.account = quotas.NewAccount(spec.Quota, quotas.NewGate(1).NewFlow(1))
@@ -26,10 +25,7 @@ func (m *meter) attach(mod api.Module, memory *quotas.Memory, spec Spec) error {
 	m.turns = [2]*quotas.Turn{m.account.Flow.NewTurn(), m.account.Startup.NewTurn()}
 	m.turn = m.turns[1]
 	m.slice = firstFuel
-	m.alarm = func(abi.InterruptKind, string, string) bool { return false }
-	m.fuel.global, _ = mod.ExportedGlobal(fuel.Fuel).(api.MutableGlobal)
-	m.nativeStack = func() int64 { return 0 }
-	return nil
+	m.fuel, m.alarm, m.nativeStack = in.fuel, in.guest.Interrupt, in.guest.Stack
 }
 
 // counter is the number that metered code keeps; without a meter it stays 0.
@@ -137,7 +133,7 @@ func (m *meter) left(index int) int64 {
 		}
 		return max(0, int64(time.Until(end)))
 	case abi.LeftMemory:
-		return int64(m.memory.Reserved() - m.memory.Committed())
+		return int64(m.memory.Limit() - m.memory.Committed())
 	case abi.LeftRequestBody:
 		return leftOf(m.may.in, m.usage.In)
 	case abi.LeftResponseBody:

@@ -32,6 +32,7 @@ type Image struct {
 	compiled wazero.CompiledModule
 	metered  bool
 	globals  []string // that guests change, by their exports' names
+	slots    slots
 }
 
 // ImageConfig says what to compile and where to keep the result.
@@ -88,10 +89,20 @@ func (img *Image) open(ctx context.Context, cfg ImageConfig) (err error) {
 		return fmt.Errorf("compile the guest: %w", err)
 	}
 	shed(img.compiled)
+	img.keepSlots()
 	if cfg.CacheDir != "" {
 		return os.WriteFile(compiledMark(cfg), nil, 0o600)
 	}
 	return nil
+}
+
+// keepSlots has slots that are free kept. An image that is not metered keeps none: it is
+// not known that memory and globals are all that its guests change.
+func (img *Image) keepSlots() {
+	img.slots.make = func() (*slot, error) { return img.newSlot(quotas.Default().Memory, nil) }
+	if img.metered {
+		img.slots.ready, img.slots.most = slotsReady*goruntime.GOMAXPROCS(0), slotsKept*goruntime.GOMAXPROCS(0)
+	}
 }
 
 // meter returns the module with its meter built in: made once, checked, and kept.
@@ -110,6 +121,9 @@ func (cfg ImageConfig) meter() ([]byte, error) {
 	wasm, err := fuel.Instrument(cfg.Wasm, meterOptions())
 	if err == nil {
 		err = fuel.Check(wasm, meterOptions())
+	}
+	if err == nil {
+		err = fuel.CheckWhole(wasm)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("meter the guest: %w", err)
@@ -177,6 +191,7 @@ func (img *Image) initialMemory() quotas.Bytes {
 
 // Close frees the compiled code. No instance may be in use.
 func (img *Image) Close(ctx context.Context) error {
+	img.slots.close()
 	var err error
 	if img.runtime != nil {
 		err = img.runtime.Close(ctx)

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
 
 	"wasgi/abi"
@@ -43,8 +41,6 @@ type Spec struct {
 	// Stdio are the standard streams where Log is nil: a nil one is at its end, or
 	// discards.
 	Stdio Stdio
-
-	snapshot *Snapshot // that it begins with, set by Restore
 }
 
 // Stdio are the standard streams of a command.
@@ -59,15 +55,14 @@ type Stdio struct {
 // goroutine at a time.
 type Instance struct {
 	ID        string
-	mod       api.Module
-	guest     *abi.Guest
+	*slot     // that it is in; nil after Close
+	slots     *slots
 	sandbox   *wasi.Sandbox
 	exchange  exchange
 	meter     meter
 	quota     quotas.Quota
 	hashSeed  uint32
 	closed    func()
-	globals   []string // the image's
 	tmp       *wasi.Tmp
 	snapshot  *Snapshot // nil where the app was imported in this very guest
 	stdout    *lines    // nil where the streams are a command's
@@ -75,21 +70,36 @@ type Instance struct {
 	ctx       context.Context // of every call: names the sandbox and the exchange
 	served    int
 	idle      time.Time // since when, where its pool has it
-	condemned bool
+	condemned bool      // its slot must not be used again either
+	ended     bool      // it is a snapshot
 }
 
 // NewInstance makes a guest whose interpreter is not started yet.
 func (img *Image) NewInstance(ctx context.Context, spec Spec) (*Instance, error) {
-	i := &Instance{ID: spec.ID, quota: spec.Quota, hashSeed: spec.HashSeed, closed: spec.Closed, tmp: spec.Tmp, globals: img.globals}
+	i, err := img.prepare(spec, nil)
+	if err != nil {
+		return nil, err
+	}
+	if i.slot, err = img.newSlot(spec.Quota.Memory, spec.Budget); err == nil {
+		i.settleIn(ctx, spec)
+		err = i.run(ctx, func() error { return i.initialize(img) })
+	}
+	if err != nil {
+		i.condemned = true
+		i.Close()
+		return nil, fmt.Errorf("instance %s: %w", spec.ID, err)
+	}
+	return i, nil
+}
+
+// prepare makes an instance without a slot, with files as a snapshot has them open, or nil.
+func (img *Image) prepare(spec Spec, files *wasi.State) (*Instance, error) {
+	i := &Instance{ID: spec.ID, slots: &img.slots, quota: spec.Quota, hashSeed: spec.HashSeed, closed: spec.Closed, tmp: spec.Tmp}
 	i.exchange.meter = &i.meter
 	if spec.Log != nil {
 		i.stdout = &lines{exchange: &i.exchange, stream: "stdout", log: spec.Log}
 		i.stderr = &lines{exchange: &i.exchange, stream: "stderr", log: spec.Log}
 		spec.Stdio = Stdio{Out: i.stdout, Err: i.stderr}
-	}
-	var files *wasi.State
-	if spec.snapshot != nil {
-		files = spec.snapshot.files
 	}
 	sandbox, err := wasi.New(wasi.Config{
 		State:  files,
@@ -108,39 +118,14 @@ func (img *Image) NewInstance(ctx context.Context, spec Spec) (*Instance, error)
 	}
 	i.sandbox = sandbox
 	i.ctx = abi.WithHost(wasi.WithSandbox(context.Background(), sandbox), &i.exchange)
-	if err := i.instantiate(ctx, img, spec); err != nil {
-		i.Close()
-		return nil, fmt.Errorf("instance %s: %w", spec.ID, err)
-	}
 	return i, nil
 }
 
-func (i *Instance) instantiate(ctx context.Context, img *Image, spec Spec) error {
-	mem, err := quotas.NewMemory(img.initialMemory(), spec.Quota.Memory, spec.Budget)
-	if err != nil {
-		return err
-	}
-	cfg := wazero.NewModuleConfig().WithName("").WithStartFunctions()
-	if i.mod, err = img.runtime.InstantiateModule(mem.Context(i.ctx), img.compiled, cfg); err != nil {
-		mem.Free()
-		return stopped(err)
-	}
+// settleIn has the meter count what is done in the slot.
+func (i *Instance) settleIn(ctx context.Context, spec Spec) {
 	i.meter.cut = i.waitNoMore
-	if err := i.meter.attach(i.mod, mem, spec); err != nil {
-		return err
-	}
+	i.meter.attach(i.slot, spec)
 	i.meter.begin(ctx, i.startup(), quotas.Usage{}, new([]quotas.Limit))
-	if spec.snapshot == nil {
-		return i.run(ctx, func() error { return i.initialize(img) })
-	}
-	if err := i.settle(spec.snapshot); err != nil {
-		return err
-	}
-	if err := i.run(ctx, i.findGuest); err != nil {
-		return err
-	}
-	i.guest.SetBuffer(spec.snapshot.ptr, spec.snapshot.size)
-	return nil
 }
 
 // initialize brings the guest's memory to where its functions can be called.
@@ -158,14 +143,7 @@ func (i *Instance) initialize(img *Image) error {
 			return stopped(err)
 		}
 	}
-	return i.findGuest()
-}
-
-func (i *Instance) findGuest() (err error) {
-	if i.guest, err = abi.NewGuest(i.ctx, i.mod); err == nil {
-		i.meter.alarm, i.meter.nativeStack = i.guest.Interrupt, i.guest.Stack
-	}
-	return err
+	return i.guest.Greet(i.ctx)
 }
 
 // waitNoMore ends what the guest waits for, now and until its call is over.
@@ -365,15 +343,21 @@ func stopped(err error) error {
 func (i *Instance) Served() int { return i.served }
 
 // Condemned tells whether the instance must not be used again.
-func (i *Instance) Condemned() bool { return i.condemned }
+func (i *Instance) Condemned() bool { return i.condemned || i.ended }
 
-// Close frees what the instance holds. No call of it may be running.
+// Close frees what the instance holds. Its slot is another's then, if nothing has gone
+// wrong in it. No call of it may be running.
 func (i *Instance) Close() {
-	if i.mod != nil {
-		i.mod.Close(context.Background())
-	}
 	i.sandbox.Close()
 	i.meter.detach()
+	switch s := i.slot; {
+	case s == nil:
+	case i.condemned:
+		s.close()
+	default:
+		i.slots.put(s)
+	}
+	i.slot = nil
 	if i.closed != nil {
 		i.closed()
 	}

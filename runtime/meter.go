@@ -59,6 +59,7 @@ type meter struct {
 	slice   int64         // fuel between ticks, as it was last reckoned
 	granted quotas.Bytes  // native stack
 	total   time.Duration // CPU time, in all its calls
+	faults  faults
 
 	// Of the call in flight.
 	ctx         context.Context
@@ -113,6 +114,7 @@ func (m *meter) enter() error {
 	goruntime.LockOSThread()
 	m.running = true
 	m.mark = quotas.ThreadCPU()
+	m.faults.begin()
 	m.origin, m.ticked, m.looked, m.lookIn = time.Now(), 0, 0, lookEvery
 	m.refuel()
 	return nil
@@ -124,6 +126,7 @@ func (m *meter) leave() {
 	used := m.charge()
 	m.turn.End(used)
 	m.running = false
+	m.faults.end()
 	goruntime.UnlockOSThread()
 	m.grown()
 }
@@ -298,9 +301,11 @@ func (m *meter) yield() bool {
 // aside calls f, which may wait, with the goroutine free to change its thread: while it is
 // locked to one, a wait costs the kernel's switch between threads.
 func (m *meter) aside(f func()) {
+	m.faults.end()
 	goruntime.UnlockOSThread()
 	f()
 	goruntime.LockOSThread()
+	m.faults.begin()
 	m.mark = quotas.ThreadCPU()
 }
 
@@ -329,6 +334,7 @@ func (m *meter) wait(block func()) {
 	}
 	used := m.charge()
 	m.account.Bucket.Take(used)
+	m.faults.lose() // what block fills may be the guest's
 	m.aside(func() {
 		m.turn.End(used)
 		block()

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	goruntime "runtime"
 	"slices"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ type Pool struct {
 	open    int         // instances there are or that are being made
 	making  int         // of those, the ones being made
 	waiters []chan grant
+	proven  bool // one was made
 	closed  bool
 	empty   chan struct{} // closed when the pool is closed and open is 0
 }
@@ -127,9 +129,10 @@ func (p *Pool) growLater() {
 }
 
 // grow makes an instance for each waiter that none is being made for, up to the
-// limit. The caller holds mu.
+// limit. The first of all is made alone: the import is its work, on which others would only
+// wait, and where it fails it would fail for each. The caller holds mu.
 func (p *Pool) grow() {
-	for p.open < p.cfg.Max && p.making < len(p.waiters) && !p.closed {
+	for p.open < p.cfg.Max && p.making < len(p.waiters) && !p.closed && (p.proven || p.making == 0) {
 		p.begin()
 	}
 }
@@ -146,6 +149,10 @@ func (p *Pool) make() {
 	p.mu.Lock()
 	p.making--
 	if err == nil {
+		if !p.proven {
+			p.proven = true
+			time.AfterFunc(growAfter, p.growLater)
+		}
 		p.keep(i)
 		return
 	}
@@ -243,12 +250,13 @@ func (p *Pool) Release(i *Instance) {
 }
 
 func (p *Pool) reusable(i *Instance) bool {
-	if i.condemned || p.cfg.MaxRequests > 0 && i.served >= p.cfg.MaxRequests {
+	if i.Condemned() || p.cfg.MaxRequests > 0 && i.served >= p.cfg.MaxRequests {
 		return false
 	}
 	if !p.cfg.Fresh || i.served == 0 {
 		return true
 	}
+	goruntime.Gosched() // who sends the response comes first
 	return i.Resettable() && i.Reset(p.ctx) == nil
 }
 

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tetratelabs/wazero/api"
-
 	"wasgi/wasi"
 )
 
@@ -30,14 +28,6 @@ type workshop struct {
 	gate   chan struct{} // where not nil, New waits for a value, or for its context
 	fail   atomic.Pointer[error]
 }
-
-// stub is the module of an instance without a guest.
-type stub struct {
-	api.Module
-	close func()
-}
-
-func (s *stub) Close(context.Context) error { s.close(); return nil }
 
 // newPool returns a pool and its workshop. When the test ends the pool is closed, and
 // must be empty then.
@@ -111,7 +101,7 @@ func (w *workshop) instance(ctx context.Context) (*Instance, error) {
 		w.closed.Add(1)
 		w.open.Add(-1)
 	}
-	return &Instance{sandbox: sandbox, mod: &stub{close: close}}, err
+	return &Instance{sandbox: sandbox, closed: close}, err
 }
 
 // acquire takes an instance that must be had.
@@ -217,12 +207,13 @@ func TestPoolMakesNoMoreThanTheLimit(t *testing.T) {
 	for range 8 {
 		queue = append(queue, w.wait())
 	}
-	if s := w.pool.Stats(); s != (PoolStats{Open: 3, Waiting: 8}) {
-		t.Errorf("got %+v", s)
+	if s := w.pool.Stats(); s != (PoolStats{Open: 1, Waiting: 8}) {
+		t.Errorf("got %+v, want the first instance to be made alone", s)
 	}
-	for range 3 {
-		gate <- struct{}{}
-	}
+	gate <- struct{}{}
+	eventually(t, "as many as there may be are made", func() bool { return w.pool.Stats() == PoolStats{Open: 3, Waiting: 7} })
+	gate <- struct{}{}
+	gate <- struct{}{}
 	for _, one := range queue {
 		w.pool.Release(one.get(t))
 	}
@@ -232,14 +223,15 @@ func TestPoolMakesNoMoreThanTheLimit(t *testing.T) {
 func TestPoolMakesOneForEachThatWaits(t *testing.T) {
 	gate := make(chan struct{})
 	w := newPool(t, PoolConfig{Max: 10}, gate)
-	one, two := w.wait(), w.wait()
-	if s := w.pool.Stats(); s != (PoolStats{Open: 2, Waiting: 2}) {
-		t.Errorf("got %+v", s)
+	one, two, three := w.wait(), w.wait(), w.wait()
+	gate <- struct{}{}
+	first := one.get(t)
+	eventually(t, "another is made for each", func() bool { return w.pool.Stats() == PoolStats{Open: 3, Waiting: 2} })
+	gate <- struct{}{}
+	gate <- struct{}{}
+	for _, i := range []*Instance{first, two.get(t), three.get(t)} {
+		w.pool.Release(i)
 	}
-	gate <- struct{}{}
-	gate <- struct{}{}
-	w.pool.Release(one.get(t))
-	w.pool.Release(two.get(t))
 }
 
 func TestAcquireEndsWithItsContext(t *testing.T) {
@@ -293,10 +285,10 @@ func TestAGrantToWhoGivesUpIsPassedOn(t *testing.T) {
 
 func TestAFailureToMakeIsTheWaitersError(t *testing.T) {
 	gate := make(chan struct{})
-	w := newPool(t, PoolConfig{Max: 1}, gate)
+	w := newPool(t, PoolConfig{Max: 4}, gate)
 	broken := errors.New("no such module")
 	w.fail.Store(&broken)
-	first, second := w.wait(), w.wait()
+	first, second := w.wait(), w.wait() // one after the other
 	gate <- struct{}{}
 	<-first.done
 	if !errors.Is(first.err, broken) {
@@ -406,7 +398,7 @@ func TestCloseWhileAnInstanceIsBeingMade(t *testing.T) {
 		<-ctx.Done()
 		<-release
 		sandbox, err := wasi.New(wasi.Config{})
-		return &Instance{sandbox: sandbox, mod: &stub{close: func() { closed.Store(true) }}}, err
+		return &Instance{sandbox: sandbox, closed: func() { closed.Store(true) }}, err
 	}})
 	got := make(chan error)
 	go func() {

@@ -2,9 +2,8 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
-
-	"github.com/tetratelabs/wazero/api"
 
 	"wasgi/abi"
 	"wasgi/quotas"
@@ -58,10 +57,10 @@ func (img *Image) Base(ctx context.Context, spec Spec) (*Snapshot, error) {
 
 // snap ends the instance and returns what it has.
 func (i *Instance) snap() (_ *Snapshot, err error) {
-	i.condemned = true
+	i.ended = true
 	s := &Snapshot{Warnings: i.exchange.warnings}
-	for _, name := range i.globals {
-		s.globals = append(s.globals, i.mod.ExportedGlobal(name).Get())
+	for _, g := range i.globals {
+		s.globals = append(s.globals, g.Get())
 	}
 	s.ptr, s.size = i.guest.Buffer()
 	if s.files, err = i.sandbox.Save(); err != nil {
@@ -70,7 +69,7 @@ func (i *Instance) snap() (_ *Snapshot, err error) {
 	if i.tmp != nil {
 		s.tmp = i.tmp.Save()
 	}
-	if s.memory, err = i.meter.memory.Image(); err != nil {
+	if s.memory, err = i.memory.Image(); err != nil {
 		return nil, fmt.Errorf("snapshot of %s: %w", i.ID, err)
 	}
 	return s, nil
@@ -94,12 +93,10 @@ func (s *Snapshot) Close() { s.memory.Release() }
 // Restore makes a guest that goes on from the snapshot, with the mounts that it was made
 // with, but for a Tmp made of the snapshot's.
 func (img *Image) Restore(ctx context.Context, spec Spec, s *Snapshot) (*Instance, error) {
-	spec.snapshot = s
-	i, err := img.NewInstance(ctx, spec)
+	i, err := img.move(ctx, spec, s)
 	if err != nil {
 		return nil, err
 	}
-	i.snapshot = s
 	if err := i.restored(ctx, i.meter.usage); err != nil {
 		i.Close()
 		return nil, err
@@ -107,44 +104,79 @@ func (img *Image) Restore(ctx context.Context, spec Spec, s *Snapshot) (*Instanc
 	return i, nil
 }
 
+// move makes an instance of a slot, which then has what the snapshot has.
+func (img *Image) move(ctx context.Context, spec Spec, s *Snapshot) (*Instance, error) {
+	i, err := img.prepare(spec, s.files)
+	if err != nil {
+		return nil, err
+	}
+	if i.slot, err = img.slots.take(img, spec.Quota.Memory, spec.Budget); err == nil {
+		i.settleIn(ctx, spec)
+		err = i.begin(s)
+	}
+	if err != nil {
+		i.Close()
+		return nil, fmt.Errorf("instance %s: %w", spec.ID, err)
+	}
+	return i, nil
+}
+
+// begin makes the guest what the snapshot has.
+func (i *Instance) begin(s *Snapshot) error {
+	if err := i.memory.Map(s.memory); err != nil {
+		i.condemned = !errors.As(err, new(*quotas.Exceeded))
+		return err
+	}
+	i.setGlobals(s)
+	i.snapshot = s
+	i.meter.faults.take()
+	return nil
+}
+
 // restored lets the guest become one of its own.
 func (i *Instance) restored(ctx context.Context, used quotas.Usage) error {
 	i.meter.begin(ctx, i.startup(), used, new([]quotas.Limit))
-	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Restored(i.ctx, i.hashSeed) })
+	err := i.call(ctx, func() (abi.Outcome, error) {
+		if err := i.guest.Greet(i.ctx); err != nil {
+			return 0, err
+		}
+		return i.guest.Restored(i.ctx, i.hashSeed)
+	})
 	if err != nil {
 		return &LoadError{Report: string(i.exchange.report), Err: err}
 	}
 	return nil
 }
 
-// settle puts the instance's memory and globals where the snapshot has them.
-func (i *Instance) settle(s *Snapshot) error {
-	if err := i.meter.memory.Attach(i.mod.Memory()); err != nil {
-		return err
-	}
-	if err := i.meter.memory.Map(s.memory); err != nil {
-		return err
-	}
-	i.setGlobals(s)
-	return nil
-}
-
+// setGlobals sets what a guest has outside its memory, and what is known of it.
 func (i *Instance) setGlobals(s *Snapshot) {
-	for n, name := range i.globals {
-		i.mod.ExportedGlobal(name).(api.MutableGlobal).Set(s.globals[n])
+	for n, g := range i.globals {
+		g.Set(s.globals[n])
 	}
+	i.guest.SetBuffer(s.ptr, s.size)
 }
 
 // Resettable tells whether Reset can be called.
-func (i *Instance) Resettable() bool { return i.snapshot != nil && !i.condemned }
+func (i *Instance) Resettable() bool { return i.snapshot != nil && !i.Condemned() }
 
 // Reset takes the instance back to its snapshot: what the app has done since is gone. No
 // call of it may be running. After an error it is condemned.
 func (i *Instance) Reset(ctx context.Context) error {
-	s := i.snapshot
 	condemned := true
 	defer func() { i.condemned = condemned }()
-	if _, err := i.meter.memory.Reset(); err != nil {
+	if err := i.takeBack(); err != nil {
+		return err
+	}
+	i.condemned = false
+	err := i.restored(ctx, quotas.Usage{})
+	condemned = i.condemned || err != nil
+	return err
+}
+
+// takeBack makes all that the guest has what its snapshot says.
+func (i *Instance) takeBack() error {
+	s := i.snapshot
+	if _, err := i.memory.Reset(i.meter.faults.take()); err != nil {
 		return err
 	}
 	if i.tmp != nil {
@@ -154,9 +186,5 @@ func (i *Instance) Reset(ctx context.Context) error {
 		return err
 	}
 	i.setGlobals(s)
-	i.guest.SetBuffer(s.ptr, s.size)
-	i.condemned = false
-	err := i.restored(ctx, quotas.Usage{})
-	condemned = i.condemned || err != nil
-	return err
+	return nil
 }

@@ -75,6 +75,9 @@ func (v *version) newInstance(ctx context.Context) (*runtime.Instance, error) {
 	ctx, cancel := context.WithTimeout(ctx, v.bundle.Manifest.Quota.StartupTimeout)
 	defer cancel()
 	start := time.Now()
+	if why := v.failed.Load(); why != nil {
+		return nil, why
+	}
 	if b := v.broken.Load(); b != nil && start.Before(b.until) {
 		return nil, b.err
 	}

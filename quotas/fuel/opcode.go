@@ -52,6 +52,7 @@ const (
 	opMemoryCopy op = 0xfc000a
 	opMemoryFill op = 0xfc000b
 	opTableInit  op = 0xfc000c
+	opElemDrop   op = 0xfc000d
 	opTableCopy  op = 0xfc000e
 	opTableGrow  op = 0xfc000f
 	opTableFill  op = 0xfc0011

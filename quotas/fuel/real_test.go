@@ -42,6 +42,9 @@ func TestPython(t *testing.T) {
 	if err := Check(out, Options{}); err != nil {
 		t.Error(err)
 	}
+	if err := CheckWhole(out); err != nil {
+		t.Error(err)
+	}
 	t.Logf("instrumented in %v, checked in %v", made, time.Since(begin)-made)
 	if len(out) > len(wasm)*11/10 {
 		t.Errorf("%d bytes become %d", len(wasm), len(out))

@@ -188,7 +188,10 @@ func (i *instance) instantiate(t *testing.T, img *image, first ...string) {
 func (i *instance) find(t *testing.T) {
 	t.Helper()
 	var err error
-	if i.guest, err = abi.NewGuest(i.ctx, i.mod); err != nil {
+	if i.guest, err = abi.NewGuest(i.mod); err == nil {
+		err = i.guest.Greet(i.ctx)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 }
