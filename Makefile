@@ -7,7 +7,7 @@
 LISTEN ?= 127.0.0.1:8080
 RECIPE  = go run ./pyruntime/build
 
-.PHONY: help run build runtime apps check test test-cpython bench bench-quotas stress clean
+.PHONY: help run build runtime apps check test test-cpython bench bench-quotas bench-snapshots stress clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ bench: build ## measure against uWSGI and gunicorn, in turn in one run
 
 bench-quotas: build ## measure what limits cost, how well they hold and what neighbours feel of it
 	WASGI_BIN=$(CURDIR)/bin/wasgi go test -count=1 -run '^$$' -bench Quotas -benchtime 1x -timeout 30m ./test/hogs
+
+bench-snapshots: build ## measure cold starts, restarts and many tenants on one server
+	$(RECIPE) tools uwsgi uwsgi-plugin-python3 python3
+	WASGI_BIN=$(CURDIR)/bin/wasgi go test -count=1 -run '^$$' -bench Snapshots -benchtime 1x -timeout 30m ./test/snapshots
 
 stress: build ## the long runs: hostile calls, a model file system, system calls traced
 	$(RECIPE) tools strace

@@ -14,7 +14,7 @@ import (
 // charged with, HTTP and Go's own work, is not the guests', so a load of nothing but small
 // requests would show that instead: this one has the mix of a shared host that is busy,
 // with pages, small ones at an even pace, computations of some milliseconds, and hogs.
-func measureAccounting(b *testing.B, r *report) {
+func measureAccounting(b *testing.B, r *testkit.Report) {
 	dir := b.TempDir()
 	testkit.Stage(b, dir, testkit.App{Name: "hello"})
 	testkit.Stage(b, dir, testkit.App{Name: "flask", Site: "flask"})
@@ -37,9 +37,9 @@ func measureAccounting(b *testing.B, r *report) {
 	counts := load.elsewhere(b)
 	charged, used = h.charged()-charged, ownCPU(b)-used
 	fmt.Print(counts)
-	r.tell(b, "process", used.Seconds(), "s")
-	r.tell(b, "tenants", charged.Seconds(), "s")
-	r.most(b, "difference", 100*math.Abs(1-charged.Seconds()/used.Seconds()), "%", 5)
+	r.Tell(b, "process", used.Seconds(), "s")
+	r.Tell(b, "tenants", charged.Seconds(), "s")
+	r.Most(b, "difference", 100*math.Abs(1-charged.Seconds()/used.Seconds()), "%", 5)
 }
 
 // charged returns the processor time of all tenants together.

@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"wasgi/quotas"
+
+	"wasgi/test/testkit"
 )
 
 // measureBalloons lets apps ask for all the memory there is: a thousand times one after
 // the other, and from fifty tenants at once. Afterwards the process is to be as large as
 // before, but for tolerance.
-func measureBalloons(b *testing.B, r *report) {
+func measureBalloons(b *testing.B, r *testkit.Report) {
 	const tenantsCount, tolerance = 50, 64 * quotas.MiB
 	dir := b.TempDir()
 	names := stageHogs(b, dir, tenantsCount, "memory = \"64MiB\"\ncpu = \"20s\"\ntimeout = \"60s\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n")
@@ -25,11 +27,11 @@ func measureBalloons(b *testing.B, r *report) {
 	for i := range 1000 {
 		h.blow(b, names[i%tenantsCount:][:1])
 	}
-	r.most(b, "left of 1000 one after the other", mebibytes(settled(b)-before), "MiB", mebibytes(tolerance))
+	r.Most(b, "left of 1000 one after the other", mebibytes(settled(b)-before), "MiB", mebibytes(tolerance))
 	for range 3 {
 		h.blow(b, names)
 	}
-	r.most(b, "left of 50 at once", mebibytes(settled(b)-before), "MiB", mebibytes(tolerance))
+	r.Most(b, "left of 50 at once", mebibytes(settled(b)-before), "MiB", mebibytes(tolerance))
 }
 
 // blow lets balloons of all these tenants grow at once, and then asks each for a good

@@ -3,14 +3,16 @@ package hogs
 import (
 	"os"
 	"testing"
+
+	"wasgi/test/testkit"
 )
 
 // BenchmarkQuotas measures what is promised of the limits, and prints a table of it.
 func BenchmarkQuotas(b *testing.B) {
-	r := &report{}
+	r := &testkit.Report{}
 	for _, part := range []struct {
 		name    string
-		measure func(*testing.B, *report)
+		measure func(*testing.B, *testkit.Report)
 	}{
 		{"overhead", measureOverhead},
 		{"overrun", measureOverrun},
@@ -22,5 +24,5 @@ func BenchmarkQuotas(b *testing.B) {
 	} {
 		b.Run(part.name, func(b *testing.B) { part.measure(b, r) })
 	}
-	r.print(os.Stdout)
+	r.Print(os.Stdout)
 }

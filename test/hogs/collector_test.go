@@ -6,13 +6,15 @@ import (
 	"runtime/metrics"
 	"testing"
 	"time"
+
+	"wasgi/test/testkit"
 )
 
 // measureCollector has Go collect its garbage every 10 ms while hogs compute on all
 // processors. A guest that does not come to a safe point would hold it up: that shows in
 // how long the world is stopped. A whole collection also marks and sweeps, for which it
 // needs processor time like any other.
-func measureCollector(b *testing.B, r *report) {
+func measureCollector(b *testing.B, r *testkit.Report) {
 	const collections = 500
 	dir := b.TempDir()
 	names := stageHogs(b, dir, 2*goruntime.NumCPU(), "cpu = \"20s\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n")
@@ -27,22 +29,22 @@ func measureCollector(b *testing.B, r *report) {
 	time.Sleep(time.Second)
 	before := pauses()
 	times := collect(collections)
-	r.tell(b, "runtime.GC p50 without hogs", milliseconds(alone.at(0.5)), "ms")
-	r.tell(b, "runtime.GC p99 without hogs", milliseconds(alone.at(0.99)), "ms")
-	r.tell(b, "runtime.GC p50", milliseconds(times.at(0.5)), "ms")
-	r.most(b, "runtime.GC p99", milliseconds(times.at(0.99)), "ms", 5)
-	r.tell(b, "runtime.GC max", milliseconds(times.at(1)), "ms")
-	r.most(b, "world stopped p99", quantile(pauses(), before, 0.99)*1000, "ms", 5)
+	r.Tell(b, "runtime.GC p50 without hogs", testkit.Milliseconds(alone.At(0.5)), "ms")
+	r.Tell(b, "runtime.GC p99 without hogs", testkit.Milliseconds(alone.At(0.99)), "ms")
+	r.Tell(b, "runtime.GC p50", testkit.Milliseconds(times.At(0.5)), "ms")
+	r.Most(b, "runtime.GC p99", testkit.Milliseconds(times.At(0.99)), "ms", 5)
+	r.Tell(b, "runtime.GC max", testkit.Milliseconds(times.At(1)), "ms")
+	r.Most(b, "world stopped p99", quantile(pauses(), before, 0.99)*1000, "ms", 5)
 	var heap goruntime.MemStats
 	goruntime.ReadMemStats(&heap)
-	r.tell(b, "heap", float64(heap.HeapAlloc)/(1<<20), "MiB")
-	r.tell(b, "heap", float64(heap.HeapObjects), "objects")
+	r.Tell(b, "heap", float64(heap.HeapAlloc)/(1<<20), "MiB")
+	r.Tell(b, "heap", float64(heap.HeapObjects), "objects")
 	fmt.Print(<-done)
 }
 
 // collect has Go collect its garbage n times, every 10 ms, and times it.
-func collect(n int) sample {
-	var times sample
+func collect(n int) testkit.Sample {
+	var times testkit.Sample
 	for range n {
 		begun := time.Now()
 		goruntime.GC()

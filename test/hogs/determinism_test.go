@@ -13,7 +13,7 @@ import (
 // is made for it, and counts how many burnt the fuel that most did. The first interpreter
 // of all is left out: it compiles what the others load, and its garbage is collected at
 // other times. The pages do not depend on the time of day.
-func measureDeterminism(b *testing.B, r *report) {
+func measureDeterminism(b *testing.B, r *testkit.Report) {
 	const times = 100
 	for _, app := range []struct {
 		testkit.App
@@ -40,7 +40,7 @@ func measureDeterminism(b *testing.B, r *report) {
 		for _, n := range burnt {
 			most = max(most, n)
 		}
-		r.least(b, app.Name+" alike", float64(most), "of-100", times)
+		r.Least(b, app.Name+" alike", float64(most), "of-100", times)
 		if most != times {
 			b.Logf("%s: %v", app.Name, sortedCounts(burnt))
 		}

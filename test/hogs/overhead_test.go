@@ -38,7 +38,7 @@ const (
 // measureOverhead compares, for each workload, the least processor time that it takes
 // metered interpreters with the least of those whose code was not rewritten. All live in
 // this process and take turns.
-func measureOverhead(b *testing.B, r *report) {
+func measureOverhead(b *testing.B, r *testkit.Report) {
 	var workers []*worker // of either kind in turn
 	for n := range 2 * overheadWorkers {
 		workers = append(workers, newWorker(b, newImage(b, n%2 == 0)))
@@ -52,9 +52,9 @@ func measureOverhead(b *testing.B, r *report) {
 		}
 		ratio := float64(least[1]) / float64(least[0])
 		product *= ratio
-		r.tell(b, name, (ratio-1)*100, "%")
+		r.Tell(b, name, (ratio-1)*100, "%")
 	}
-	r.most(b, "geometric mean", (math.Pow(product, 1/float64(len(workloads())))-1)*100, "%", 7)
+	r.Most(b, "geometric mean", (math.Pow(product, 1/float64(len(workloads())))-1)*100, "%", 7)
 }
 
 // worker is an interpreter that holds the app work.

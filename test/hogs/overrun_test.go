@@ -21,7 +21,7 @@ const budget = 100 * time.Millisecond
 // measureOverrun lets all hogs that are to meet the limit cpu loose, from twice as many
 // tenants at once as there are processors, each tenant in an order of its own. It
 // compares the processor time that the access log has of each with the limit.
-func measureOverrun(b *testing.B, r *report) {
+func measureOverrun(b *testing.B, r *testkit.Report) {
 	dir := b.TempDir()
 	tenants := stageHogs(b, dir, 2*goruntime.NumCPU(), "instances = 1\ncpu_share = 64\ncpu_burst = \"1h\"\ncpu = \"100ms\"\n")
 	stageNeighbour(b, dir)
@@ -45,7 +45,7 @@ func measureOverrun(b *testing.B, r *report) {
 	}
 	server.Stop(b) // writes the last lines of the log
 	reportOverrun(b, r, server.Log.Find(0, testkit.Match{Text: "GET /"}))
-	r.most(b, "zoo's time", took.Seconds(), "s", 180)
+	r.Most(b, "zoo's time", took.Seconds(), "s", 180)
 }
 
 // stageHogs makes tenants of the app hogs and returns their names.
@@ -82,20 +82,20 @@ type overrun struct {
 	by   time.Duration
 }
 
-func reportOverrun(b *testing.B, r *report, lines []testkit.Line) {
+func reportOverrun(b *testing.B, r *testkit.Report, lines []testkit.Line) {
 	b.Helper()
 	var all []overrun
-	var times sample
+	var times testkit.Sample
 	for _, line := range lines {
 		if used, ok := line["cpu_ms"].(float64); ok && strings.Contains(line.Text("limit"), string(quotas.LimitCPU)) {
 			o := overrun{strings.TrimPrefix(line.Text("msg"), "GET "), time.Duration(used*1e6) - budget}
 			all, times = append(all, o), append(times, o.by)
 		}
 	}
-	r.tell(b, "hogs ended", float64(len(all)), "hogs")
-	r.tell(b, "overrun p50", milliseconds(times.at(0.5)), "ms")
-	r.most(b, "overrun p99", milliseconds(times.at(0.99)), "ms", 10)
-	r.most(b, "overrun max", milliseconds(times.at(1)), "ms", 25)
+	r.Tell(b, "hogs ended", float64(len(all)), "hogs")
+	r.Tell(b, "overrun p50", testkit.Milliseconds(times.At(0.5)), "ms")
+	r.Most(b, "overrun p99", testkit.Milliseconds(times.At(0.99)), "ms", 10)
+	r.Most(b, "overrun max", testkit.Milliseconds(times.At(1)), "ms", 25)
 	slices.SortFunc(all, func(x, y overrun) int { return int(y.by - x.by) })
 	for _, o := range all[:min(8, len(all))] {
 		b.Logf("%s: %v over", o.path, o.by)

@@ -17,7 +17,7 @@ import (
 // and hogs that meet a limit of half a second and whose interpreters are made anew each
 // time. There hello has one interpreter, for good; "pool" shows what it feels when its own
 // are made, as more are needed or one has served its requests.
-func measureVictim(b *testing.B, r *report) {
+func measureVictim(b *testing.B, r *testkit.Report) {
 	const (
 		endless    = "cpu = \"10m\"\ntimeout = \"10m\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n"
 		restarting = "cpu = \"500ms\"\ncpu_share = 64\ncpu_burst = \"1h\"\ninstances = 1\n"
@@ -83,7 +83,7 @@ func visit(b *testing.B, server *testkit.Server) visits {
 	b.Helper()
 	var v visits
 	times, failed := pace(server.Address(), 200, visitLength)
-	v.p99, v.failed = times.at(0.99), failed
+	v.p99, v.failed = times.At(0.99), failed
 	before, begun := processCPU(b, server.Pid()), time.Now()
 	n := plan{server.Address(), visitLength, []stream{{"hello", "/plain", 4, 0}}}.run()[0]
 	used, took := processCPU(b, server.Pid())-before, time.Since(begun)
@@ -110,7 +110,7 @@ func middle(all []visits) visits {
 }
 
 // pace sends requests at an even rate, whether or not the earlier ones are answered.
-func pace(address string, rate int, length time.Duration) (times sample, failed int64) {
+func pace(address string, rate int, length time.Duration) (times testkit.Sample, failed int64) {
 	const connections = 16
 	due := make(chan time.Time, int(length.Seconds())*rate)
 	var mu sync.Mutex
@@ -147,15 +147,15 @@ func pace(address string, rate int, length time.Duration) (times sample, failed 
 // that want more than there is has the same part, as their weights are equal. What hello
 // could answer with its part, at what a request costs the server when nothing else runs,
 // or what it answers alone if that is less, is fair.
-func reportVictim(b *testing.B, r *report, alone, beside visits, tenants int) {
+func reportVictim(b *testing.B, r *testkit.Report, alone, beside visits, tenants int) {
 	b.Helper()
 	part := beside.server / float64(tenants)
 	fair := min(alone.rate, part/alone.cost.Seconds())
-	r.tell(b, "hello p99 alone", milliseconds(alone.p99), "ms")
-	r.most(b, "hello p99", milliseconds(beside.p99), "ms", 2*milliseconds(alone.p99)+2)
-	r.tell(b, "hello rate alone", alone.rate, "req/s")
-	r.tell(b, "hello rate", beside.rate, "req/s")
-	r.tell(b, "hello fair rate", fair, "req/s")
-	r.least(b, "hello of its fair rate", beside.rate/fair*100, "%", 80)
-	r.most(b, "hello failed", float64(alone.failed+beside.failed), "requests", 0)
+	r.Tell(b, "hello p99 alone", testkit.Milliseconds(alone.p99), "ms")
+	r.Most(b, "hello p99", testkit.Milliseconds(beside.p99), "ms", 2*testkit.Milliseconds(alone.p99)+2)
+	r.Tell(b, "hello rate alone", alone.rate, "req/s")
+	r.Tell(b, "hello rate", beside.rate, "req/s")
+	r.Tell(b, "hello fair rate", fair, "req/s")
+	r.Least(b, "hello of its fair rate", beside.rate/fair*100, "%", 80)
+	r.Most(b, "hello failed", float64(alone.failed+beside.failed), "requests", 0)
 }

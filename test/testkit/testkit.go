@@ -1,7 +1,8 @@
 // Package testkit starts the real wasgi for tests: it builds the binary and stages
 // bundles once per test process (binary.go, stage.go), runs servers and commands
 // (server.go, command.go), reads what the servers log (log.go), and speaks HTTP to
-// them, as a browser does (client.go) or byte by byte (raw.go).
+// them, as a browser does (client.go) or byte by byte (raw.go). Benchmarks tell their figures
+// with what was promised of them (report.go).
 //
 // A test package that uses it says so in its TestMain:
 //

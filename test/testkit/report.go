@@ -1,4 +1,4 @@
-package hogs
+package testkit
 
 import (
 	"fmt"
@@ -20,38 +20,38 @@ type figure struct {
 	kept    bool
 }
 
-// report collects the figures of one run.
-type report struct{ figures []figure }
+// Report collects the figures of one run of benchmarks.
+type Report struct{ figures []figure }
 
-// tell notes a figure of which nothing is promised.
-func (r *report) tell(b *testing.B, name string, value float64, unit string) {
+// Tell notes a figure of which nothing is promised.
+func (r *Report) Tell(b *testing.B, name string, value float64, unit string) {
 	b.Helper()
 	r.add(b, figure{name, value, unit, "", true})
 }
 
-// most notes a figure that is to be at most limit.
-func (r *report) most(b *testing.B, name string, value float64, unit string, limit float64) {
+// Most notes a figure that is to be at most limit.
+func (r *Report) Most(b *testing.B, name string, value float64, unit string, limit float64) {
 	b.Helper()
 	r.add(b, figure{name, value, unit, fmt.Sprintf("≤ %.4g", limit), value <= limit})
 }
 
-// least notes a figure that is to be at least limit.
-func (r *report) least(b *testing.B, name string, value float64, unit string, limit float64) {
+// Least notes a figure that is to be at least limit.
+func (r *Report) Least(b *testing.B, name string, value float64, unit string, limit float64) {
 	b.Helper()
 	r.add(b, figure{name, value, unit, fmt.Sprintf("≥ %.4g", limit), value >= limit})
 }
 
-func (r *report) add(b *testing.B, f figure) {
+func (r *Report) add(b *testing.B, f figure) {
 	b.Helper()
-	f.name = strings.TrimPrefix(b.Name(), "BenchmarkQuotas/") + ": " + f.name
-	_, name, _ := strings.Cut(f.name, ": ")
-	b.ReportMetric(f.value, strings.ReplaceAll(name, " ", "-")+"-"+f.unit)
+	b.ReportMetric(f.value, strings.ReplaceAll(f.name, " ", "-")+"-"+f.unit)
 	b.ReportMetric(0, "ns/op")
+	_, part, _ := strings.Cut(b.Name(), "/")
+	f.name = part + ": " + f.name
 	r.figures = append(r.figures, f)
 }
 
-// print writes the table.
-func (r *report) print(w io.Writer) {
+// Print writes the table.
+func (r *Report) Print(w io.Writer) {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(out, "\nname\tfigure\ttarget\t\n")
 	for _, f := range r.figures {
@@ -64,11 +64,11 @@ func (r *report) print(w io.Writer) {
 	out.Flush()
 }
 
-// sample is a set of measured times.
-type sample []time.Duration
+// Sample is a set of measured times.
+type Sample []time.Duration
 
-// at returns the time that the share q of all are no longer than, 0 of none.
-func (s sample) at(q float64) time.Duration {
+// At returns the time that the share q of all are no longer than, 0 of none.
+func (s Sample) At(q float64) time.Duration {
 	if len(s) == 0 {
 		return 0
 	}
@@ -76,4 +76,5 @@ func (s sample) at(q float64) time.Duration {
 	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+// Milliseconds returns d with its fractions.
+func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
