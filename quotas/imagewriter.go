@@ -65,11 +65,8 @@ func (w *ImageWriter) WritePage(index int, page []byte) error {
 // ImagePage. Pages that are all zeros, or the base's, cost nothing. What was written may be
 // written again.
 func (w *ImageWriter) WriteAt(run []byte, at int64) (int, error) {
-	if w.ended {
-		return 0, fmt.Errorf("write to a memory image at %d: it is sealed or closed", at)
-	}
-	if at < 0 || at%int64(ImagePage) != 0 || len(run)%int(ImagePage) != 0 || int64(len(run)) > int64(w.size)-at {
-		return 0, fmt.Errorf("write %d bytes to a memory image at %d: want whole pages of %s within %s", len(run), at, ImagePage, w.size)
+	if err := w.check(run, at); err != nil {
+		return 0, err
 	}
 	for done := 0; done < len(run); {
 		n, kind := w.alike(run[done:], int(at)+done)
@@ -79,6 +76,26 @@ func (w *ImageWriter) WriteAt(run []byte, at int64) (int, error) {
 		done += n
 	}
 	return len(run), nil
+}
+
+// WriteNew is WriteAt for pages that were not written before, and are known not to be the
+// base's, nor, beyond it, zeros: nothing is compared.
+func (w *ImageWriter) WriteNew(run []byte, at int64) (int, error) {
+	if err := w.check(run, at); err != nil {
+		return 0, err
+	}
+	return len(run), w.put(run, int(at), pageOwn)
+}
+
+// check says why a run cannot be written.
+func (w *ImageWriter) check(run []byte, at int64) error {
+	if w.ended {
+		return fmt.Errorf("write to a memory image at %d: it is sealed or closed", at)
+	}
+	if at < 0 || at%int64(ImagePage) != 0 || len(run)%int(ImagePage) != 0 || int64(len(run)) > int64(w.size)-at {
+		return fmt.Errorf("write %d bytes to a memory image at %d: want whole pages of %s within %s", len(run), at, ImagePage, w.size)
+	}
+	return nil
 }
 
 // pageKind is where the content of a page is.

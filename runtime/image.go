@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
@@ -32,6 +33,7 @@ type Image struct {
 	compiled wazero.CompiledModule
 	metered  bool
 	digest   string
+	chunks   sync.Pool // of *chunkBuffers
 	globals  []string // that guests change, by their exports' names
 }
 

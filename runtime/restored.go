@@ -34,8 +34,13 @@ func (img *Image) ReadSnapshot(r io.Reader, size int64, key []byte, want Origin,
 	if base != nil {
 		below = base.memory
 	}
+	buffers, ok := img.chunks.Get().(*chunkBuffers)
+	if !ok {
+		buffers = new(chunkBuffers)
+	}
+	defer img.chunks.Put(buffers)
 	var err error
-	s.memory, err = f.readMemory(below)
+	s.memory, err = f.readMemory(below, buffers)
 	return s, err
 }
 
@@ -47,6 +52,10 @@ func (img *Image) CheckSnapshot(r io.Reader, size int64, key []byte, want Origin
 	}
 	return f.validate(len(img.globals), base)
 }
+
+// chunkBuffers are what chunks are read into. They are used again: the memory of new ones
+// costs as much as reading into them.
+type chunkBuffers [4][storedChunk]byte
 
 // storedFile is a stored snapshot that is read.
 type storedFile struct {
@@ -153,11 +162,11 @@ func (f *storedFile) pages() (sum int, err error) {
 // inWhole returns how many of size hold n.
 func inWhole(n, size int) int { return (n + size - 1) / size }
 
-// chunks reads n bytes and yields them, proven, in chunks.
-func (f *storedFile) chunks(n int, yield func(chunk []byte) error) error {
-	buffer := make([]byte, min(n, storedChunk))
+// chunks reads n bytes and yields them, proven, in chunks. Buffer returns memory for the
+// next, of storedChunk.
+func (f *storedFile) chunks(n int, buffer func() []byte, yield func(chunk []byte) error) error {
 	for n > 0 {
-		chunk := buffer[:min(n, len(buffer))]
+		chunk := buffer()[:min(n, storedChunk)]
 		if err := f.take(chunk); err != nil {
 			return err
 		}
@@ -173,9 +182,36 @@ func (f *storedFile) chunks(n int, yield func(chunk []byte) error) error {
 	return nil
 }
 
+// chunksAhead is chunks, of which the next are read and proven while one is used.
+func (f *storedFile) chunksAhead(n int, buffers *chunkBuffers, yield func(chunk []byte) error) error {
+	free, full, end := make(chan []byte, len(buffers)), make(chan []byte, len(buffers)), make(chan error, 1)
+	for i := range buffers {
+		free <- buffers[i][:]
+	}
+	go func() {
+		defer close(full)
+		end <- f.chunks(n, func() []byte { return <-free }, func(chunk []byte) error {
+			full <- chunk
+			return nil
+		})
+	}()
+	var err error
+	for chunk := range full {
+		if err == nil {
+			err = yield(chunk)
+		}
+		free <- chunk
+	}
+	if e := <-end; err == nil {
+		err = e
+	}
+	return err
+}
+
 func (f *storedFile) readFiles(s *Snapshot) error {
 	var files []byte
-	err := f.chunks(f.State+f.Tmp, func(chunk []byte) error {
+	buffer := make([]byte, min(f.State+f.Tmp, storedChunk))
+	err := f.chunks(f.State+f.Tmp, func() []byte { return buffer }, func(chunk []byte) error {
 		files = append(files, chunk...)
 		return nil
 	})
@@ -190,7 +226,7 @@ func (f *storedFile) readFiles(s *Snapshot) error {
 	return s.tmp.UnmarshalBinary(files[f.State:])
 }
 
-func (f *storedFile) readMemory(base *quotas.MemoryImage) (*quotas.MemoryImage, error) {
+func (f *storedFile) readMemory(base *quotas.MemoryImage, buffers *chunkBuffers) (*quotas.MemoryImage, error) {
 	w, err := quotas.NewImageWriter(quotas.Bytes(f.Memory), base)
 	if err != nil {
 		return nil, err
@@ -202,13 +238,13 @@ func (f *storedFile) readMemory(base *quotas.MemoryImage) (*quotas.MemoryImage, 
 	}
 	at, left := 0, 0 // where the next page is to be, and how many follow it
 	runs := f.Runs
-	err = f.chunks(pages, func(chunk []byte) error {
+	err = f.chunksAhead(pages, buffers, func(chunk []byte) error {
 		for len(chunk) > 0 {
 			if left == 0 {
 				at, left, runs = runs[0]*int(quotas.ImagePage), runs[1]*int(quotas.ImagePage), runs[2:]
 			}
 			n := min(left, len(chunk))
-			if _, err := w.WriteAt(chunk[:n], int64(at)); err != nil {
+			if _, err := w.WriteNew(chunk[:n], int64(at)); err != nil {
 				return err
 			}
 			at, left, chunk = at+n, left-n, chunk[n:]

@@ -27,7 +27,7 @@ const (
 	storedMagic = "wasgi snapshot 1"
 	saltSize    = 32
 	lengthSize  = 4
-	storedChunk = 256 << 10
+	storedChunk = 64 << 10
 	mostHeader  = 1 << 20
 	mostFiles   = 64 << 20
 )

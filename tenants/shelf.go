@@ -59,10 +59,10 @@ func (s *shelf) keep(e shelved) {
 	if _, ok := s.cache.Get(e.key); ok {
 		return
 	}
-	e.size = e.snapshot.Size()
 	if !e.snapshot.Revive() {
 		return
 	}
+	e.size = e.snapshot.Size()
 	if !s.budget.Take(e.size) {
 		e.snapshot.Close()
 		return

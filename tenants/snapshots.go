@@ -156,8 +156,10 @@ func (v *version) keep(s, base *runtime.Snapshot) {
 	v.taking.Lock()
 	defer v.taking.Unlock()
 	if v.own == s {
+		s.Revive()
 		v.drop()
 		v.shelve(s)
+		s.Close()
 	}
 }
 

@@ -15,6 +15,7 @@ func BenchmarkSnapshots(b *testing.B) {
 		measure func(*testing.B, *testkit.Report)
 	}{
 		{"cold", measureCold},
+		{"many", measureMany},
 	} {
 		b.Run(part.name, func(b *testing.B) { part.measure(b, r) })
 	}
