@@ -34,7 +34,7 @@ type Image struct {
 	metered  bool
 	digest   string
 	chunks   sync.Pool // of *chunkBuffers
-	globals  []string // that guests change, by their exports' names
+	globals  []string  // that guests change, by their exports' names
 }
 
 // ImageConfig says what to compile and where to keep the result.

@@ -22,6 +22,8 @@ type snapshots struct {
 	taken   quotas.Bytes      // from the budget, for own
 	apart   atomic.Bool       // there can be none
 	storing sync.WaitGroup
+
+	warnings []string // for the app's author, that came of making the snapshot
 }
 
 // make makes an instance of the version's snapshot, or, where there can be none, one that
@@ -119,7 +121,7 @@ func (v *version) build(ctx context.Context, base *runtime.Snapshot) (*runtime.S
 	s, err := v.take(ctx, i)
 	if err != nil {
 		v.apart.Store(true)
-		v.tenant.journal.write("", "snapshot", "each instance imports the app for itself: "+err.Error())
+		v.warned("each instance imports the app for itself: " + err.Error())
 		return nil, nil
 	}
 	if v.tenant.host.store != nil {
@@ -140,12 +142,19 @@ func (v *version) take(ctx context.Context, i *runtime.Instance) (*runtime.Snaps
 		return nil, fmt.Errorf("all guests together leave no %v", size)
 	}
 	for _, w := range s.Warnings {
-		v.tenant.journal.write("", "snapshot", w)
+		v.warned(w)
 	}
 	v.tenant.counts.builds.Add(1)
 	v.last, v.own, v.taken = s, s, size
 	s.Revive()
 	return s, nil
+}
+
+// warned writes what the app's author should know into the tenant's log, and keeps it. The
+// caller holds taking.
+func (v *version) warned(line string) {
+	v.warnings = append(v.warnings, line)
+	v.tenant.journal.write("", "snapshot", line)
 }
 
 // keep stores a snapshot that was made. Once it is, the version does not keep it itself.

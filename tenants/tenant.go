@@ -80,6 +80,15 @@ func (t *Tenant) Stats() Stats {
 	return Stats{Pool: t.current.Load().pool.Stats(), Account: t.account.Stats(), Counts: t.counts.stats()}
 }
 
+// Warnings returns what the author of the app should know of how it was imported, by the
+// version in force in this process: randomness that all instances share, for one.
+func (t *Tenant) Warnings() []string {
+	v := t.current.Load()
+	v.taking.Lock()
+	defer v.taking.Unlock()
+	return slices.Clone(v.warnings)
+}
+
 // Serve lets the app answer req and returns when it is done with it. It waits for an
 // instance until ctx is done. While it runs, req.Instance names the instance. The
 // error wraps a runtime.Stop, a quotas.Limit, the Response's refusal, or a *NotLoadedError.

@@ -29,7 +29,9 @@ func (v *version) warm(ctx context.Context, i *runtime.Instance) bool {
 			err = fmt.Errorf("status %d", answer.status)
 		}
 		if err != nil {
-			v.tenant.journal.write(warmID, "warm", fmt.Sprintf("app.warm: GET %s: %v", target, err))
+			line := fmt.Sprintf("app.warm: GET %s: %v", target, err)
+			v.warnings = append(v.warnings, line)
+			v.tenant.journal.write(warmID, "warm", line)
 		}
 		if i.Condemned() {
 			v.tenant.journal.write(warmID, "warm", "the app is imported again, without app.warm")
