@@ -20,18 +20,18 @@ func commit(b []byte) error {
 // discard makes b, of whole pages, what reserve gives: what it held is gone, and the
 // memory is the kernel's.
 func discard(b []byte) error {
-	return mapAt(b, -1, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
+	return mapAt(b, -1, 0, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 }
 
 // release gives back all that one call of reserve gave.
 func release(b []byte) error { return unix.Munmap(b) }
 
-// mapAt maps the beginning of fd, or with -1 nothing, in the place of b, of whole pages
+// mapAt maps fd from an offset on, or with -1 nothing, in the place of b, of whole pages
 // of addresses that the caller owns.
-func mapAt(b []byte, fd, prot, flags int) error {
+func mapAt(b []byte, fd, at, prot, flags int) error {
 	if len(b) == 0 {
 		return nil
 	}
-	_, err := unix.MmapPtr(fd, 0, unsafe.Pointer(&b[0]), uintptr(len(b)), prot, flags|unix.MAP_FIXED)
+	_, err := unix.MmapPtr(fd, int64(at), unsafe.Pointer(&b[0]), uintptr(len(b)), prot, flags|unix.MAP_FIXED)
 	return err
 }

@@ -78,10 +78,10 @@ func (c *content) seal() error {
 	return nil
 }
 
-// mapOnto makes b, as long as the content, a copy of it, which shares its memory until it is
-// written to. The content is sealed.
-func (c *content) mapOnto(b []byte) error {
-	return mapAt(b, c.fd, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+// mapOnto makes b a copy of as much content from an offset on, which shares its memory until it
+// is written to. The content is sealed.
+func (c *content) mapOnto(b []byte, at int) error {
+	return mapAt(b, c.fd, at, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_NORESERVE)
 }
 
 // resident returns how much memory and swap the file takes.

@@ -50,8 +50,8 @@ func (c *content) seal() error {
 	return unix.Mprotect(c.bytes, unix.PROT_READ)
 }
 
-// mapOnto makes b, as long as the content, a copy of it. The content is sealed.
-func (c *content) mapOnto(b []byte) error {
+// mapOnto makes b a copy of as much content from an offset on. The content is sealed.
+func (c *content) mapOnto(b []byte, at int) error {
 	if len(b) == 0 {
 		return nil
 	}
@@ -61,9 +61,9 @@ func (c *content) mapOnto(b []byte) error {
 	if err := commit(b); err != nil {
 		return err
 	}
-	for at := 0; at < len(b); at += int(ImagePage) {
-		if page := c.bytes[at : at+int(ImagePage)]; !zeros(page) {
-			copy(b[at:], page)
+	for done := 0; done < len(b); done += int(ImagePage) {
+		if page := c.bytes[at+done : at+done+int(ImagePage)]; !zeros(page) {
+			copy(b[done:], page)
 		}
 	}
 	return nil

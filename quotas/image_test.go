@@ -10,7 +10,7 @@ import (
 // imageOf returns an image of content, which the test releases in the end.
 func imageOf(t testing.TB, content []byte) *MemoryImage {
 	t.Helper()
-	w, err := NewImageWriter(Bytes(len(content)))
+	w, err := NewImageWriter(Bytes(len(content)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestImageCostsWhatIsFull(t *testing.T) {
 }
 
 func TestImagePagesAreWrittenAgain(t *testing.T) {
-	w, err := NewImageWriter(PageSize)
+	w, err := NewImageWriter(PageSize, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,11 +121,11 @@ func TestImagePagesAreWrittenAgain(t *testing.T) {
 
 func TestImageRefusesWhatDoesNotFit(t *testing.T) {
 	for _, size := range []Bytes{-PageSize, 1, PageSize + 1, 4 * GiB} {
-		if _, err := NewImageWriter(size); err == nil || !strings.Contains(err.Error(), "want a multiple of 64KiB") {
+		if _, err := NewImageWriter(size, nil); err == nil || !strings.Contains(err.Error(), "want a multiple of 64KiB") {
 			t.Errorf("%v: %v", size, err)
 		}
 	}
-	w, err := NewImageWriter(PageSize)
+	w, err := NewImageWriter(PageSize, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestImageRefusesWhatDoesNotFit(t *testing.T) {
 }
 
 func TestImageCountsItsReferences(t *testing.T) {
-	w, err := NewImageWriter(PageSize)
+	w, err := NewImageWriter(PageSize, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,3 +33,13 @@ func (s pageSet) run(start, end int) (to int, in bool) {
 	}
 	return to, in
 }
+
+// count returns how many of the pages from start to end are in the set.
+func (s pageSet) count(start, end int) (n int) {
+	for at := start; at < end; at += int(ImagePage) {
+		if s.has(at) {
+			n++
+		}
+	}
+	return n
+}

@@ -60,7 +60,7 @@ func (m *Memory) Map(img *MemoryImage) error {
 	if size := img.Size(); size > m.Limit() {
 		return &Exceeded{Limit: LimitMemory, Detail: fmt.Sprintf("an image has %s, may have %s", size, m.Limit())}
 	}
-	if !img.retain() {
+	if !img.Revive() {
 		return errors.New("map an image onto a guest's memory: the image was released")
 	}
 	if err := m.moveTo(img); err != nil {
@@ -83,7 +83,7 @@ func (m *Memory) moveTo(img *MemoryImage) error {
 	if !m.budget.Take(more) {
 		return noneLeft(more)
 	}
-	if err := img.content.mapOnto(m.reserved[:size]); err != nil {
+	if err := img.mapOnto(m.reserved[:size]); err != nil {
 		m.budget.Give(more)
 		return fmt.Errorf("map an image of %s onto a guest's memory: %w", img.size, err)
 	}
@@ -123,7 +123,7 @@ func (m *Memory) Reset(f Faults) (changed int, err error) {
 	}
 	kept, written, all := m.restore(f)
 	if !all || kept > mostKept && written < kept/4 {
-		if err := m.image.content.mapOnto(m.reserved[:m.used]); err != nil {
+		if err := m.image.mapOnto(m.reserved[:m.used]); err != nil {
 			return 0, fmt.Errorf("map an image of %s anew: %w", m.image.size, err)
 		}
 		m.own.forget()
@@ -156,10 +156,15 @@ func (m *Memory) find(f Faults) bool {
 	return all
 }
 
-// Image returns an image of the memory as it is; the caller has its only reference. No
-// call of the guest is under way.
+// Image returns an image of the memory as it is, a difference from the one that the guest
+// began with, or that one's base; the caller has its only reference. No call of the guest is
+// under way.
 func (m *Memory) Image() (*MemoryImage, error) {
-	w, err := NewImageWriter(Bytes(m.used))
+	base := m.image
+	if base != nil && base.base != nil {
+		base = base.base
+	}
+	w, err := NewImageWriter(Bytes(m.used), base)
 	if err != nil {
 		return nil, err
 	}
@@ -170,11 +175,11 @@ func (m *Memory) Image() (*MemoryImage, error) {
 	return w.Seal()
 }
 
-// writeTo writes what the guest began with, and what it wrote over that. Pages that it
-// never touched are not read.
+// writeTo writes what the guest began with, but for what the writer has, and what it wrote
+// over that. Pages that it never touched are not read.
 func (m *Memory) writeTo(w *ImageWriter) (err error) {
-	if m.image != nil {
-		for at, data := range m.image.Runs {
+	if m.image != nil && m.image != w.base {
+		for at, data := range m.image.Differences {
 			if _, err := w.WriteAt(data, at); err != nil {
 				return err
 			}

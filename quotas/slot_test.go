@@ -222,7 +222,7 @@ func TestMapRefuses(t *testing.T) {
 	if _, err := wide.Reset(FaultsUnknown); err == nil {
 		t.Error("what is on no image is reset")
 	}
-	w, err := NewImageWriter(0)
+	w, err := NewImageWriter(0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestMapRefuses(t *testing.T) {
 
 // An image lives as long as a memory is on it.
 func TestImageOutlivesItsMaker(t *testing.T) {
-	w, err := NewImageWriter(MiB)
+	w, err := NewImageWriter(MiB, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -206,7 +206,8 @@ func TestAuditedResets(t *testing.T) {
 	defer i.Close()
 	for n := range audits(t) {
 		a.ask(t, i, n)
-		fatal(t, i.takeBack())
+		_, err := i.takeBack()
+		fatal(t, err)
 		a.audit(t, "reset "+strconv.Itoa(n), i, fresh)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
+	"sync"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
@@ -31,7 +32,9 @@ type Image struct {
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
 	metered  bool
-	globals  []string // that guests change, by their exports' names
+	digest   string
+	chunks   sync.Pool // of *chunkBuffers
+	globals  []string  // that guests change, by their exports' names
 	slots    slots
 }
 
@@ -61,9 +64,11 @@ func LoadImage(ctx context.Context, cfg ImageConfig) (*Image, error) {
 }
 
 func (img *Image) open(ctx context.Context, cfg ImageConfig) (err error) {
+	img.digest = cfg.digest()
+	folder := cfg.folder(img.digest)
 	rc := wazero.NewRuntimeConfigCompiler()
 	if cfg.CacheDir != "" {
-		if img.cache, err = openCache(cfg); err != nil {
+		if img.cache, err = openCache(cfg, folder); err != nil {
 			return fmt.Errorf("compile cache: %w", err)
 		}
 		rc = rc.WithCompilationCache(img.cache)
@@ -77,7 +82,7 @@ func (img *Image) open(ctx context.Context, cfg ImageConfig) (err error) {
 	if err = abi.Instantiate(ctx, img.runtime); err != nil {
 		return fmt.Errorf("host module of the abi: %w", err)
 	}
-	wasm, err := cfg.meter()
+	wasm, err := cfg.meter(folder)
 	if err != nil {
 		return err
 	}
@@ -91,7 +96,7 @@ func (img *Image) open(ctx context.Context, cfg ImageConfig) (err error) {
 	shed(img.compiled)
 	img.keepSlots()
 	if cfg.CacheDir != "" {
-		return os.WriteFile(compiledMark(cfg), nil, 0o600)
+		return os.WriteFile(compiledMark(folder), nil, 0o600)
 	}
 	return nil
 }
@@ -106,13 +111,13 @@ func (img *Image) keepSlots() {
 }
 
 // meter returns the module with its meter built in: made once, checked, and kept.
-func (cfg ImageConfig) meter() ([]byte, error) {
+func (cfg ImageConfig) meter(folder string) ([]byte, error) {
 	if cfg.Unmetered {
 		return cfg.Wasm, nil
 	}
-	file := filepath.Join(filepath.Dir(compiledMark(cfg)), "metered.wasm")
+	file := filepath.Join(folder, "metered.wasm")
 	if cfg.CacheDir != "" {
-		if _, err := os.Stat(compiledMark(cfg)); err == nil {
+		if _, err := os.Stat(compiledMark(folder)); err == nil {
 			if wasm, err := os.ReadFile(file); err == nil {
 				return wasm, nil
 			}
@@ -156,8 +161,7 @@ func meterOptions() fuel.Options {
 }
 
 // openCache opens the part of the cache that belongs to this module.
-func openCache(cfg ImageConfig) (wazero.CompilationCache, error) {
-	dir := filepath.Dir(compiledMark(cfg))
+func openCache(cfg ImageConfig, dir string) (wazero.CompilationCache, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -166,19 +170,28 @@ func openCache(cfg ImageConfig) (wazero.CompilationCache, error) {
 			return nil, err
 		}
 	}
-	if _, err := os.Stat(compiledMark(cfg)); err != nil && cfg.Compiling != nil {
+	if _, err := os.Stat(compiledMark(dir)); err != nil && cfg.Compiling != nil {
 		cfg.Compiling()
 	}
 	return wazero.NewCompilationCacheWithDir(dir)
 }
 
 // compiledMark is a file that is there once the module's code is in the cache.
-func compiledMark(cfg ImageConfig) string {
+func compiledMark(folder string) string { return filepath.Join(folder, "compiled") }
+
+// folder returns the part of the cache that belongs to the module of that digest.
+func (cfg ImageConfig) folder(digest string) string { return filepath.Join(cfg.CacheDir, digest[:16]) }
+
+// digest names the module with its meter built in.
+func (cfg ImageConfig) digest() string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "metered %v, version %d\n", !cfg.Unmetered, fuel.Version)
 	sum.Write(cfg.Wasm)
-	return filepath.Join(cfg.CacheDir, hex.EncodeToString(sum.Sum(nil)[:8]), "compiled")
+	return hex.EncodeToString(sum.Sum(nil))
 }
+
+// Digest names the guest program and how it is metered.
+func (img *Image) Digest() string { return img.digest }
 
 // initialMemory returns what a guest's memory begins with.
 func (img *Image) initialMemory() quotas.Bytes {

@@ -6,6 +6,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"wasgi/quotas"
@@ -23,6 +24,19 @@ type PoolConfig struct {
 	// New makes an instance with its app loaded. The pool calls it from goroutines
 	// of its own, at most Max at a time.
 	New func(context.Context) (*Instance, error)
+	// Counts are added to; nil: nobody asks. Pools may share them.
+	Counts *PoolCounts
+	// NotReset is told why an instance could not be taken back to its snapshot: it is
+	// replaced. May be nil.
+	NotReset func(*Instance, error)
+}
+
+// PoolCounts are what pools have done so far. They are safe for concurrent use.
+type PoolCounts struct {
+	Ready    atomic.Int64 // calls of Acquire that found an instance ready
+	Resets   atomic.Int64 // instances taken back to their snapshot
+	Pages    atomic.Int64 // of memory that this has put back, of quotas.ImagePage
+	NotReset atomic.Int64 // instances that could not be taken back
 }
 
 // Pool keeps the instances of one app: as many as are asked for at once, up to a
@@ -50,6 +64,9 @@ type grant struct {
 
 // NewPool returns a pool that holds no instance yet.
 func NewPool(cfg PoolConfig) *Pool {
+	if cfg.Counts == nil {
+		cfg.Counts = new(PoolCounts)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &Pool{cfg: cfg, ctx: ctx, stop: stop, empty: make(chan struct{})}
 }
@@ -68,6 +85,7 @@ func (p *Pool) Acquire(ctx context.Context) (*Instance, error) {
 		i := p.idle[n-1]
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
+		p.cfg.Counts.Ready.Add(1)
 		return i, nil
 	}
 	if p.cfg.Queue > 0 && len(p.waiters) >= p.cfg.Queue {
@@ -216,6 +234,18 @@ func (p *Pool) DropIdle() bool {
 	return true
 }
 
+// DropIdleSince closes the instances that have been idle since then or longer, and returns
+// how many that were.
+func (p *Pool) DropIdleSince(then time.Time) (n int) {
+	for since, ok := p.IdleSince(); ok && !since.After(then); since, ok = p.IdleSince() {
+		if !p.DropIdle() {
+			break
+		}
+		n++
+	}
+	return n
+}
+
 // discard closes an instance and then counts it out.
 func (p *Pool) discard(i *Instance) {
 	i.Close()
@@ -257,7 +287,22 @@ func (p *Pool) reusable(i *Instance) bool {
 		return true
 	}
 	goruntime.Gosched() // who sends the response comes first
-	return i.Resettable() && i.Reset(p.ctx) == nil
+	return i.Resettable() && p.reset(i)
+}
+
+// reset takes an instance back to its snapshot, and tells whether it could be.
+func (p *Pool) reset(i *Instance) bool {
+	pages, err := i.Reset(p.ctx)
+	if err != nil {
+		p.cfg.Counts.NotReset.Add(1)
+		if p.cfg.NotReset != nil {
+			p.cfg.NotReset(i, err)
+		}
+		return false
+	}
+	p.cfg.Counts.Resets.Add(1)
+	p.cfg.Counts.Pages.Add(int64(pages))
+	return true
 }
 
 // Close takes no more requests, closes the idle instances, and each busy one when it

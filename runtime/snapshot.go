@@ -2,8 +2,10 @@ package runtime
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"wasgi/abi"
 	"wasgi/quotas"
@@ -14,6 +16,7 @@ import (
 // app was imported. Any number of instances begin with it. It is immutable and safe for
 // concurrent use.
 type Snapshot struct {
+	id        string // of no other snapshot, also of other servers
 	memory    *quotas.MemoryImage
 	files     *wasi.State
 	tmp       *wasi.TmpImage
@@ -58,7 +61,7 @@ func (img *Image) Base(ctx context.Context, spec Spec) (*Snapshot, error) {
 // snap ends the instance and returns what it has.
 func (i *Instance) snap() (_ *Snapshot, err error) {
 	i.ended = true
-	s := &Snapshot{Warnings: i.exchange.warnings}
+	s := &Snapshot{id: rand.Text(), Warnings: i.exchange.warnings}
 	for _, g := range i.globals {
 		s.globals = append(s.globals, g.Get())
 	}
@@ -78,7 +81,21 @@ func (i *Instance) snap() (_ *Snapshot, err error) {
 // Tmp returns what the files in memory begin with, nil for none.
 func (s *Snapshot) Tmp() *wasi.TmpImage { return s.tmp }
 
-// Size returns the memory of the host that the snapshot keeps.
+// ID names the snapshot: no other has it, and it is the same where it was stored.
+func (s *Snapshot) ID() string { return s.id }
+
+// OpenIn returns a file below one of these mounts that the guest has open, "" where there is
+// none.
+func (s *Snapshot) OpenIn(mounts ...string) string {
+	for _, o := range s.files.Open {
+		if o.Source == wasi.FromPath && slices.Contains(mounts, o.Mount) {
+			return o.Path
+		}
+	}
+	return ""
+}
+
+// Size returns the memory of the host that the snapshot keeps, beside its base's.
 func (s *Snapshot) Size() quotas.Bytes {
 	size := s.memory.Resident()
 	if s.tmp != nil {
@@ -86,6 +103,10 @@ func (s *Snapshot) Size() quotas.Bytes {
 	}
 	return size
 }
+
+// Revive makes one more Close due, and tells whether it can: not where all have been called
+// and no instance is on the snapshot any more.
+func (s *Snapshot) Revive() bool { return s.memory.Revive() }
 
 // Close gives the snapshot up; instances that began with it go on.
 func (s *Snapshot) Close() { s.memory.Release() }
@@ -159,32 +180,49 @@ func (i *Instance) setGlobals(s *Snapshot) {
 // Resettable tells whether Reset can be called.
 func (i *Instance) Resettable() bool { return i.snapshot != nil && !i.Condemned() }
 
-// Reset takes the instance back to its snapshot: what the app has done since is gone. No
-// call of it may be running. After an error it is condemned.
-func (i *Instance) Reset(ctx context.Context) error {
+// Reset takes the instance back to its snapshot: what the app has done since is gone. Pages
+// is how much of its memory was put back, in quotas.ImagePage. No call of it may be
+// running. After an error it is condemned.
+func (i *Instance) Reset(ctx context.Context) (pages int, err error) {
 	condemned := true
 	defer func() { i.condemned = condemned }()
-	if err := i.takeBack(); err != nil {
-		return err
+	if pages, err = i.takeBack(); err != nil {
+		return 0, err
 	}
 	i.condemned = false
-	err := i.restored(ctx, quotas.Usage{})
+	err = i.restored(ctx, quotas.Usage{})
 	condemned = i.condemned || err != nil
-	return err
+	return pages, err
 }
 
 // takeBack makes all that the guest has what its snapshot says.
-func (i *Instance) takeBack() error {
+func (i *Instance) takeBack() (pages int, err error) {
 	s := i.snapshot
-	if _, err := i.memory.Reset(i.meter.faults.take()); err != nil {
-		return err
+	if pages, err = i.memory.Reset(i.meter.faults.take()); err != nil {
+		return 0, err
 	}
 	if i.tmp != nil {
 		i.tmp.Reset()
 	}
 	if err := i.sandbox.Reset(s.files); err != nil {
-		return err
+		return pages, err
 	}
 	i.setGlobals(s)
-	return nil
+	return pages, nil
+}
+
+// Warm lets an instance whose app was imported answer a request, before it becomes a
+// snapshot: what the app does at its first requests is then done in all that begin with it.
+// What that uses counts with the import. The error is as Serve's; after one the instance may
+// be condemned.
+func (i *Instance) Warm(ctx context.Context, req *Request, resp Response) error {
+	req.Wait = i.meter.wait
+	i.exchange.begin(ctx, req, resp)
+	i.meter.begin(ctx, i.startup(), i.meter.usage, i.meter.hits)
+	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Serve(i.ctx, req.Environ) })
+	if i.exchange.err != nil && !errors.As(err, new(*quotas.Exceeded)) {
+		err = i.exchange.err
+	}
+	i.exchange.end()
+	return err
 }

@@ -81,7 +81,7 @@ func TestResetTakesAnInstanceBack(t *testing.T) {
 		if !i.Resettable() {
 			t.Fatal("it cannot be reset")
 		}
-		if err := i.Reset(context.Background()); err != nil {
+		if _, err := i.Reset(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(view(t, i), before) {

@@ -10,11 +10,12 @@ import (
 	"wasgi/wasi"
 )
 
-// base is the snapshot that all apps begin with: an interpreter that is up. It is made when
-// it is first asked for, and kept.
+// base is the snapshot that all apps begin with: an interpreter that is up. It is read, or
+// made, when it is first asked for, and kept.
 type base struct {
 	mu       sync.Mutex
 	snapshot *runtime.Snapshot
+	storing  sync.WaitGroup
 }
 
 // take returns the snapshot. Who asks while it is made waits for it.
@@ -22,6 +23,9 @@ func (b *base) take(ctx context.Context, h Host) (*runtime.Snapshot, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.snapshot != nil {
+		return b.snapshot, nil
+	}
+	if b.snapshot = h.store.read(h.Image, "", h.store.baseFile(), h.baseOrigin(), nil); b.snapshot != nil {
 		return b.snapshot, nil
 	}
 	s, err := h.Image.Base(ctx, runtime.Spec{
@@ -35,10 +39,20 @@ func (b *base) take(ctx context.Context, h Host) (*runtime.Snapshot, error) {
 		return nil, fmt.Errorf("start Python: %w", err)
 	}
 	b.snapshot = s
+	if h.store != nil {
+		b.storing.Go(func() { h.keepBase(s) })
+	}
 	return s, nil
 }
 
+func (h Host) keepBase(s *runtime.Snapshot) {
+	if err := h.store.write(h.store.baseFile(), s, h.baseOrigin()); err != nil {
+		h.Log.Warn("snapshot not stored", "file", h.store.baseFile(), "error", err)
+	}
+}
+
 func (b *base) close() {
+	b.storing.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.snapshot != nil {

@@ -20,7 +20,6 @@ type Bundle struct {
 	Name     string // the folder's, or another given: the tenant's name
 	Dir      string // on the host, absolute
 	Manifest Manifest
-	Print    string // changes when any of its files does
 	Opened   time.Time
 }
 
@@ -40,11 +39,7 @@ func OpenBundle(dir string, p Policy) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, fmt.Errorf("%s: %w", file, err)
 	}
-	print, err := fingerprint(dir)
-	if err != nil {
-		return Bundle{}, fmt.Errorf("%s: %w", dir, err)
-	}
-	return Bundle{Name: tenantName(dir), Dir: dir, Manifest: m, Print: print, Opened: opened}, nil
+	return Bundle{Name: tenantName(dir), Dir: dir, Manifest: m, Opened: opened}, nil
 }
 
 // BareBundle returns the bundle of a folder without a manifest, whose app has no entry.
@@ -61,13 +56,14 @@ func tenantName(dir string) string {
 	return "app" // of the root of the file system
 }
 
-// validName tells whether a name can be that of a folder in another.
+// validName tells whether a name can be that of a tenant's folder in another.
 func validName(name string) bool {
-	return filepath.IsLocal(name) && filepath.Base(name) == name && name != "." && !strings.Contains(name, "\x00")
+	return filepath.IsLocal(name) && filepath.Base(name) == name && name != "." && name != nodeDir && !strings.Contains(name, "\x00")
 }
 
-// fingerprint is a digest of the names, sizes and times of the files below dir, which
-// may be a link.
+// fingerprint is a digest of the names, sizes, modes and times of the files below dir, which
+// may be a link. It changes when any of its files does, also one that has the size and the
+// time of its content that the last had.
 func fingerprint(dir string) (string, error) {
 	sum := sha256.New()
 	dir += "/."
@@ -80,7 +76,7 @@ func fingerprint(dir string) (string, error) {
 		}
 		info, err := d.Info()
 		if err == nil {
-			fmt.Fprintf(sum, "%q %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), info.Mode())
+			fmt.Fprintf(sum, "%q %d %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), changeTime(info), info.Mode())
 		}
 		return nil // a file gone meanwhile is a change that the next look sees
 	})

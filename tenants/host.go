@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"wasgi/abi"
 	"wasgi/quotas"
 	"wasgi/runtime"
 	"wasgi/wasi"
@@ -23,12 +24,21 @@ type Host struct {
 	State  string       // folder on the host for what lasts: each tenant has one in it
 	Log    *slog.Logger // of the server; a tenant's lines carry its name
 	Policy Policy       // what the tenants may have
+	// Python names the library in Stdlib: two that differ have two names.
+	Python string
+	// Environ returns the environ of a request that the server itself makes, of a tenant's
+	// app, with that id. Without it no app is warmed up.
+	Environ func(host, script, target, tenant, id string) (*abi.Pairs, error)
+	// KeepSnapshots has snapshots of apps kept in State, for the next start.
+	KeepSnapshots bool
 	// KeepLogs has each tenant's log kept in State too, as much of it as its quota says.
 	KeepLogs bool
 
 	gate   *quotas.Gate // set by NewRegistry
 	budget *quotas.Budget
 	base   *base
+	store  *store // nil: none are kept
+	shelf  *shelf
 }
 
 // What a tenant's files may hold besides what its quota says: bytecode, and files and
@@ -39,6 +49,18 @@ const (
 	cacheBytes  = 256 * quotas.MiB
 	cacheInodes = 65536
 )
+
+// open opens what is kept of snapshots, if it is to be.
+func (h *Host) open() {
+	if !h.KeepSnapshots {
+		return
+	}
+	var err error
+	if h.store, err = openStore(h.State, h.Log); err != nil {
+		h.store = nil
+		h.Log.Warn("snapshots are not kept", "folder", h.State, "error", err)
+	}
+}
 
 // files are a tenant's own: they outlive its versions and are shared by its instances.
 type files struct {

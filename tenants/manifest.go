@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 
@@ -21,6 +22,15 @@ const (
 	perRequest  = "request"
 )
 
+// Bounds of what a manifest may say.
+const (
+	defaultIdle = time.Minute
+	leastIdle   = time.Second
+	mostIdle    = 24 * time.Hour
+	mostWarm    = 32 // paths
+	longestWarm = 2048
+)
+
 // Manifest is what a bundle says of itself. ParseManifest makes one; the zero value
 // is not valid.
 type Manifest struct {
@@ -32,12 +42,16 @@ type Manifest struct {
 	// Isolation is how long an instance keeps its state, memory and /tmp: "instance",
 	// from request to request, or "request", for one.
 	Isolation string
-	Quota     quotas.Quota
+	// Warm are paths below Prefix that are requested once, in order, before the app's
+	// snapshot is taken.
+	Warm  []string
+	Idle  time.Duration // after which an instance that nobody needed is closed
+	Quota quotas.Quota
 }
 
 // DefaultManifest returns what holds for a tenant whose bundle says nothing.
 func DefaultManifest(tenant string, p Policy) Manifest {
-	return Manifest{Prefix: "/", Path: []string{".", "site-packages"}, Isolation: perInstance, Quota: p.quota(tenant)}
+	return Manifest{Prefix: "/", Path: []string{".", "site-packages"}, Isolation: perInstance, Idle: defaultIdle, Quota: p.quota(tenant)}
 }
 
 // ParseManifest reads the text of a tenant's wasgi.toml. The error names key and value.
@@ -62,6 +76,8 @@ func parseManifest(text, tenant string, p Policy) (Manifest, error) {
 	app.str("prefix", &m.Prefix)
 	app.strs("path", &m.Path)
 	app.str("isolation", &m.Isolation)
+	app.strs("warm", &m.Warm)
+	app.duration("idle", &m.Idle)
 	app.done()
 	m.Env = env.env()
 	limits.limits(&m.Quota, p.ceiling(tenant, p.Tenant(tenant).Ceilings))
@@ -112,8 +128,27 @@ func (m Manifest) Validate() error {
 	if m.Isolation != perInstance && m.Isolation != perRequest {
 		return fmt.Errorf("app.isolation = %q: want %q or %q", m.Isolation, perInstance, perRequest)
 	}
+	if err := m.validWarm(); err != nil {
+		return err
+	}
+	if m.Idle < leastIdle || m.Idle > mostIdle {
+		return fmt.Errorf("app.idle = %q: want a time from %v to %v", m.Idle, leastIdle, mostIdle)
+	}
 	if err := m.Quota.Validate(); err != nil {
 		return fmt.Errorf("limits.%w", err)
+	}
+	return nil
+}
+
+func (m Manifest) validWarm() error {
+	if len(m.Warm) > mostWarm {
+		return fmt.Errorf("app.warm has %d paths: want at most %d", len(m.Warm), mostWarm)
+	}
+	for _, target := range m.Warm {
+		bad := func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '#' }
+		if !strings.HasPrefix(target, "/") || len(target) > longestWarm || strings.ContainsFunc(target, bad) {
+			return fmt.Errorf(`app.warm has %s: want a path like "/" or "/list?page=1", in ASCII, of at most %d bytes`, show(target), longestWarm)
+		}
 	}
 	return nil
 }

@@ -115,6 +115,8 @@ func limitNames() []string {
 }
 
 // Each names the key and, where there is one, the value.
+const warmWant = `: want a path like "/" or "/list?page=1", in ASCII, of at most 2048 bytes`
+
 func TestParseManifestRefuses(t *testing.T) {
 	const hostWant = `: want a lower-case host name without port, "*.example.com" or "*"`
 	const entryWant = `: want "module:callable" or "module:factory()"`
@@ -127,7 +129,7 @@ func TestParseManifestRefuses(t *testing.T) {
 		"no host in it": {manifest("hosts = []", "", ""), `app.hosts is missing: want a list of hosts like ["blog.localhost"]`},
 
 		"unknown table":     {"[apps]\nentry = \"a:b\"", `apps = map[string]interface {}{"entry":"a:b"}: unknown key, known are app, env, limits`},
-		"unknown key":       {manifest(`entrypoint = "x"`, "", ""), `app.entrypoint = "x": unknown key, known are entry, hosts, prefix, path, isolation`},
+		"unknown key":       {manifest(`entrypoint = "x"`, "", ""), `app.entrypoint = "x": unknown key, known are entry, hosts, prefix, path, isolation, warm, idle`},
 		"unknown limit":     {manifest("", "", `processors = 1`), `limits.processors = 1: unknown key, known are ` + strings.Join(limitNames(), ", ")},
 		"a key at the top":  {"entry = \"a:b\"\n" + manifest("", "", ""), `entry = "a:b": unknown key, known are app, env, limits`},
 		"share of words":    {manifest("", "", `cpu_share = "1"`), `limits.cpu_share = "1": want a number like 1 or 0.5`},
@@ -139,9 +141,9 @@ func TestParseManifestRefuses(t *testing.T) {
 		"size per second":   {manifest("", "", `log_keep = "64KiB/s"`), `limits.log_keep = "64KiB/s": want a size like "128MiB"`},
 		"no queue":          {manifest("", "", `queue = 0`), `limits.queue is 0, want 1 to 65536`},
 		"isolation":         {manifest(`isolation = "process"`, "", ""), `app.isolation = "process": want "instance" or "request"`},
-		"another case":      {manifest(`Prefix = "/"`, "", ""), `app.Prefix = "/": unknown key, known are entry, hosts, prefix, path, isolation`},
-		"a table in app":    {manifest("", "", "") + "[app.more]\nx = 1", `app.more = map[string]interface {}{"x":1}: unknown key, known are entry, hosts, prefix, path, isolation`},
-		"a long value":      {manifest(`x = "`+long+`"`, "", ""), `app.x = "` + long[:76] + `...: unknown key, known are entry, hosts, prefix, path, isolation`},
+		"another case":      {manifest(`Prefix = "/"`, "", ""), `app.Prefix = "/": unknown key, known are entry, hosts, prefix, path, isolation, warm, idle`},
+		"a table in app":    {manifest("", "", "") + "[app.more]\nx = 1", `app.more = map[string]interface {}{"x":1}: unknown key, known are entry, hosts, prefix, path, isolation, warm, idle`},
+		"a long value":      {manifest(`x = "`+long+`"`, "", ""), `app.x = "` + long[:76] + `...: unknown key, known are entry, hosts, prefix, path, isolation, warm, idle`},
 		"app is no table":   {`app = "a:b"`, `app = "a:b": want a table: [app]`},
 		"env is no table":   {"env = 1\n" + "[app]\nentry = \"a:b\"", `env = 1: want a table: [env]`},
 		"limits are a list": {"limits = []\n", `limits = []interface {}{}: want a table: [limits]`},
@@ -213,6 +215,15 @@ func TestParseManifestRefuses(t *testing.T) {
 		"a line end":           {manifest(`prefix = "/a\r\nb"`, "", ""), `app.prefix = "/a\r\nb"` + prefixWant},
 		"a path going up":      {manifest(`path = [".", "../x"]`, "", ""), `app.path has "../x": want a folder inside the bundle`},
 		"a path hiding it":     {manifest(`path = ["a/../../x"]`, "", ""), `app.path has "a/../../x": want a folder inside the bundle`},
+		"idle too short":       {manifest(`idle = "999ms"`, "", ""), `app.idle = "999ms": want a time from 1s to 24h0m0s`},
+		"idle too long":        {manifest(`idle = "24h1ms"`, "", ""), `app.idle = "24h0m0.001s": want a time from 1s to 24h0m0s`},
+		"idle is no time":      {manifest(`idle = 60`, "", ""), `app.idle = 60: want a time like "30s" or "500ms"`},
+		"warm is no list":      {manifest(`warm = "/"`, "", ""), `app.warm = "/": want a list of strings`},
+		"warm is no path":      {manifest(`warm = ["/", "list"]`, "", ""), `app.warm has "list"` + warmWant},
+		"warm has two lines":   {manifest(`warm = ["/ HTTP/1.1\r\nHost: x"]`, "", ""), `app.warm has "/ HTTP/1.1\r\nHost: x"` + warmWant},
+		"warm is not ASCII":    {manifest(`warm = ["/ä"]`, "", ""), `app.warm has "/ä"` + warmWant},
+		"warm is long":         {manifest(`warm = ["/`+strings.Repeat("a", 2048)+`"]`, "", ""), warmWant},
+		"warm is many":         {manifest(`warm = [`+strings.Repeat(`"/",`, 33)+`]`, "", ""), `app.warm has 33 paths: want at most 32`},
 		"an absolute path":     {manifest(`path = ["/etc"]`, "", ""), `app.path has "/etc": want a folder inside the bundle`},
 		"an empty path":        {manifest(`path = [""]`, "", ""), `app.path has "": want a folder inside the bundle`},
 
@@ -225,7 +236,7 @@ func TestParseManifestRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseManifest(test.text, "blog", Policy{})
-			exact := !strings.HasPrefix(test.want, "line ") && !strings.HasPrefix(test.want, "want ") && !strings.HasPrefix(test.want, ": ")
+			exact := !strings.HasPrefix(test.want, "line ") && test.want != warmWant && !strings.HasPrefix(test.want, "want ") && !strings.HasPrefix(test.want, ": ")
 			switch {
 			case err == nil:
 				t.Error("no error")

@@ -16,6 +16,9 @@ type Policy struct {
 	File   string       // that it was read from; "" without one
 	Memory quotas.Bytes // of all guests together; 0: no bound
 	CPUs   int          // guests that run at once; 0: as many as there are processors
+	// Snapshots is the most memory, of Memory, that snapshots of apps may take that are kept
+	// for the next instance; 0: defaultSnapshots.
+	Snapshots quotas.Bytes
 	// Defaults are the limits of a bundle that does not say; zero: quotas.Default.
 	Defaults quotas.Quota
 	// Ceilings are the highest limits that a bundle may have; zero: quotas.Most.
@@ -35,6 +38,8 @@ type TenantPolicy struct {
 // Least and most of what tenants share.
 const (
 	mostServerMemory = 1 << 20 * quotas.GiB
+	leastSnapshots   = quotas.MiB
+	defaultSnapshots = quotas.GiB
 	mostCPUs         = 1024
 	leastWeight      = 0.01
 	mostWeight       = 1000
@@ -97,6 +102,7 @@ func ParsePolicy(text, file string) (Policy, error) {
 func (p *Policy) read(top *table) {
 	server := top.section("server")
 	server.sizeBetween("memory", &p.Memory, quotas.Least().Memory, mostServerMemory)
+	server.sizeBetween("snapshots", &p.Snapshots, leastSnapshots, mostServerMemory)
 	server.integerBetween("cpus", &p.CPUs, 1, mostCPUs)
 	server.done()
 	ceilings := top.section("ceilings")

@@ -23,19 +23,23 @@ type Registry struct {
 
 	mu      sync.Mutex // held while tenants change, not while an app is imported
 	tenants map[string]*Tenant
+	gone    Counts // of tenants that were removed
 	closed  bool
+	ending  chan struct{} // closed when closed is set
 }
 
 // NewRegistry returns a registry without tenants.
 func NewRegistry(h Host) *Registry {
-	r := &Registry{tenants: map[string]*Tenant{}}
+	r := &Registry{tenants: map[string]*Tenant{}, ending: make(chan struct{})}
 	h.gate = quotas.NewGate(h.Policy.cpus())
 	if h.Policy.Memory > 0 {
 		h.budget = quotas.NewBudget(h.Policy.Memory, r.reduce)
 	}
-	h.base = &base{}
+	h.base, h.shelf = &base{}, newShelf(h.Policy.Snapshots, h.budget)
+	h.open()
 	r.host = h
-	r.routes.Store(&routes{})
+	r.routes.Store(&routes{byHost: map[string][]route{}})
+	go r.sweep(r.ending)
 	return r
 }
 
@@ -54,7 +58,31 @@ func (r *Registry) Memory() quotas.BudgetStats {
 	return r.host.budget.Stats()
 }
 
-// reduce closes the instance that has been idle longest and tells whether there was one.
+// RegistryStats is what all tenants have come to, at one moment.
+type RegistryStats struct {
+	Tenants int
+	Pool    runtime.PoolStats // of the versions in force
+	Counts  Counts            // also of tenants that were removed
+}
+
+// Stats returns the figures of this moment.
+func (r *Registry) Stats() RegistryStats {
+	r.mu.Lock()
+	s := RegistryStats{Counts: r.gone}
+	r.mu.Unlock()
+	for _, t := range r.Tenants() {
+		of := t.Stats()
+		s.Tenants++
+		s.Pool.Open += of.Pool.Open
+		s.Pool.Idle += of.Pool.Idle
+		s.Pool.Waiting += of.Pool.Waiting
+		s.Counts.add(of.Counts)
+	}
+	return s
+}
+
+// reduce closes the instance that has been idle longest, or else gives a snapshot up that no
+// instance is on, and tells whether there was one.
 func (r *Registry) reduce() bool {
 	var pool *runtime.Pool
 	var oldest time.Time
@@ -64,7 +92,7 @@ func (r *Registry) reduce() bool {
 			pool, oldest = p, since
 		}
 	}
-	return pool != nil && pool.DropIdle()
+	return pool != nil && pool.DropIdle() || r.host.shelf.reduce()
 }
 
 // Tenants returns all tenants by name.
@@ -78,9 +106,18 @@ func (r *Registry) Tenants() []*Tenant {
 
 // Add routes to the bundle's tenant if it is new: its requests wait for the import. A
 // known tenant stays as it is.
-func (r *Registry) Add(b Bundle) error {
-	_, err := r.admit(b)
-	return err
+func (r *Registry) Add(b Bundle) error { return r.AddAll([]Bundle{b})[0] }
+
+// AddAll is Add of many; the errors are in their order, nil where there is none.
+func (r *Registry) AddAll(bundles []Bundle) []error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next, errs := r.routes.Load().clone(), make([]error, len(bundles))
+	for n, b := range bundles {
+		_, errs[n] = r.admit(b, next)
+	}
+	r.routes.Store(next)
+	return errs
 }
 
 // Load puts the bundle in force. A new tenant is routed to at once, its requests wait
@@ -88,7 +125,7 @@ func (r *Registry) Add(b Bundle) error {
 // and stays as it was if that fails. Load returns when the app is imported, or why it
 // cannot be; a new tenant's requests then get that error.
 func (r *Registry) Load(ctx context.Context, b Bundle) error {
-	t, err := r.admit(b)
+	t, err := r.tenant(b)
 	if err != nil {
 		return err
 	}
@@ -97,7 +134,7 @@ func (r *Registry) Load(ctx context.Context, b Bundle) error {
 	if t.current.Load().bundle.Opened.After(b.Opened) {
 		return nil // a later state of the bundle came in between
 	}
-	if v := t.current.Load(); v.bundle.Print == b.Print && v.failed.Load() == nil {
+	if v := t.current.Load(); v.is(b) && v.failed.Load() == nil {
 		return v.prove(ctx)
 	}
 	v, err := t.newVersion(b)
@@ -111,14 +148,26 @@ func (r *Registry) Load(ctx context.Context, b Bundle) error {
 	return r.change(t, v)
 }
 
-// admit returns the tenant of the bundle's name, made and routed to if it is new.
-func (r *Registry) admit(b Bundle) (*Tenant, error) {
+// tenant returns the tenant of the bundle's name, made and routed to if it is new.
+func (r *Registry) tenant(b Bundle) (*Tenant, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if t := r.tenants[b.Name]; t != nil && !r.closed {
+		return t, r.routes.Load().conflict(b)
+	}
+	next := r.routes.Load().clone()
+	t, err := r.admit(b, next)
+	r.routes.Store(next)
+	return t, err
+}
+
+// admit returns the tenant of the bundle's name, made and added to the routes if it is new.
+// The caller holds mu.
+func (r *Registry) admit(b Bundle, to *routes) (*Tenant, error) {
 	if r.closed {
 		return nil, errors.New("the server is shutting down")
 	}
-	if err := r.conflict(b); err != nil {
+	if err := to.conflict(b); err != nil {
 		return nil, err
 	}
 	if t := r.tenants[b.Name]; t != nil {
@@ -129,24 +178,8 @@ func (r *Registry) admit(b Bundle) (*Tenant, error) {
 		return nil, err
 	}
 	r.tenants[b.Name] = t
-	r.reroute()
+	to.addTenant(t)
 	return t, nil
-}
-
-// conflict says which other tenant has a route that b asks for. The caller holds mu.
-func (r *Registry) conflict(b Bundle) error {
-	for name, t := range r.tenants {
-		m := t.Manifest()
-		if name == b.Name || m.Prefix != b.Manifest.Prefix {
-			continue
-		}
-		for _, host := range b.Manifest.Hosts {
-			if slices.Contains(m.Hosts, host) {
-				return fmt.Errorf("%s/%s: app.hosts has %q, which tenant %s serves already", b.Dir, ManifestName, host, name)
-			}
-		}
-	}
-	return nil
 }
 
 func (r *Registry) change(t *Tenant, v *version) error {
@@ -156,7 +189,7 @@ func (r *Registry) change(t *Tenant, v *version) error {
 		v.close()
 		return fmt.Errorf("tenant %s was removed while its new version was loaded", t.Name)
 	}
-	if err := r.conflict(v.bundle); err != nil {
+	if err := r.routes.Load().conflict(v.bundle); err != nil {
 		v.close()
 		return err
 	}
@@ -175,8 +208,10 @@ func (r *Registry) Remove(name string) bool {
 		return false
 	}
 	delete(r.tenants, name)
+	r.gone.add(t.counts.stats())
 	r.reroute()
 	t.close()
+	r.host.store.remove(r.host.store.appFile(name))
 	return true
 }
 
@@ -184,10 +219,7 @@ func (r *Registry) Remove(name string) bool {
 func (r *Registry) reroute() {
 	next := &routes{byHost: map[string][]route{}}
 	for _, t := range r.tenants {
-		m := t.Manifest()
-		for _, host := range m.Hosts {
-			next.add(host, route{tenant: t, prefix: m.scriptName()})
-		}
+		next.addTenant(t)
 	}
 	r.routes.Store(next)
 }
@@ -195,7 +227,10 @@ func (r *Registry) reroute() {
 // Close ends all tenants and waits for the requests in flight, until ctx is done.
 func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Lock()
-	r.closed = true
+	if !r.closed {
+		r.closed = true
+		close(r.ending)
+	}
 	var waits []<-chan struct{}
 	for _, t := range r.tenants {
 		waits = append(waits, t.close())
@@ -208,6 +243,7 @@ func (r *Registry) Close(ctx context.Context) error {
 			return fmt.Errorf("requests still in flight: %w", ctx.Err())
 		}
 	}
+	r.host.shelf.close()
 	r.host.base.close()
 	return nil
 }

@@ -1,6 +1,8 @@
 package tenants
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -15,8 +17,31 @@ type route struct {
 	prefix string // SCRIPT_NAME: "" or "/like/this"
 }
 
+// clone returns routes that can be added to.
+func (r *routes) clone() *routes { return &routes{byHost: maps.Clone(r.byHost)} }
+
+// addTenant adds all routes of a tenant.
+func (r *routes) addTenant(t *Tenant) {
+	m := t.Manifest()
+	for _, host := range m.Hosts {
+		r.add(host, route{tenant: t, prefix: m.scriptName()})
+	}
+}
+
+// conflict says which other tenant has a route that b asks for.
+func (r *routes) conflict(b Bundle) error {
+	for _, host := range b.Manifest.Hosts {
+		for _, has := range r.byHost[host] {
+			if has.prefix == b.Manifest.scriptName() && has.tenant.Name != b.Name {
+				return fmt.Errorf("%s/%s: app.hosts has %q, which tenant %s serves already", b.Dir, ManifestName, host, has.tenant.Name)
+			}
+		}
+	}
+	return nil
+}
+
 func (r *routes) add(host string, add route) {
-	list := append(r.byHost[host], add)
+	list := append(slices.Clone(r.byHost[host]), add)
 	slices.SortFunc(list, func(a, b route) int { return len(b.prefix) - len(a.prefix) })
 	r.byHost[host] = list
 }

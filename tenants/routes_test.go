@@ -169,7 +169,7 @@ func TestOpenBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.Name != "blog" || b.Dir != dir || b.Print == "" {
+	if b.Name != "blog" || b.Dir != dir {
 		t.Errorf("got %+v", b)
 	}
 	if err := os.Truncate(filepath.Join(dir, ManifestName), 2<<20); err != nil {

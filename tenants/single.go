@@ -32,8 +32,7 @@ func OpenApp(dir, entry string, p Policy) (Bundle, error) {
 		return Bundle{}, err
 	}
 	b.Manifest, b.Opened = m, time.Now()
-	b.Print, err = fingerprint(dir)
-	return b, err
+	return b, nil
 }
 
 // virtualEnvironment returns the site-packages of a virtual environment in dir.

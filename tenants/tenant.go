@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,14 +19,14 @@ import (
 type Tenant struct {
 	Name    string
 	host    Host
-	files   *files
 	journal *journal
 	account *quotas.Account
-	seed    uint32 // of the hashes, so that its instances run alike
+	counts  counts
 	current atomic.Pointer[version]
 	loading sync.Mutex // held while a version is loaded: one at a time
 
 	mu       sync.Mutex
+	files    *files        // nil until they are needed
 	versions int           // that may still run
 	closed   bool          // no further version
 	gone     chan struct{} // closed when none runs any more, after close
@@ -36,21 +34,32 @@ type Tenant struct {
 
 func newTenant(h Host, b Bundle) (*Tenant, error) {
 	t := &Tenant{Name: b.Name, host: h, gone: make(chan struct{})}
-	var err error
-	if t.files, err = h.openFiles(b); err != nil {
-		return nil, err
+	if !validName(b.Name) {
+		return nil, fmt.Errorf("%q is no tenant: want the name of a bundle's folder", b.Name)
 	}
 	t.journal = newJournal(h.Log, b.Name, b.Manifest.Quota.LogRate)
 	t.account = quotas.NewAccount(b.Manifest.Quota, h.gate.NewFlow(h.Policy.Tenant(b.Name).Weight))
-	t.seed = 1 + rand.Uint32N(math.MaxUint32)
 	t.journal.keep = h.keeper(b)
 	v, err := t.newVersion(b)
 	if err != nil {
-		t.files.close()
 		return nil, err
 	}
 	t.current.Store(v)
 	return t, nil
+}
+
+// open returns the tenant's files, opened, and made, when they are first asked for.
+func (t *Tenant) open() (*files, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.files == nil {
+		f, err := t.host.openFiles(t.current.Load().bundle)
+		if err != nil {
+			return nil, err
+		}
+		t.files = f
+	}
+	return t.files, nil
 }
 
 // Manifest returns that of the version in force. It must not be changed.
@@ -63,11 +72,21 @@ func (t *Tenant) Quota() quotas.Quota { return t.Manifest().Quota }
 type Stats struct {
 	Pool    runtime.PoolStats // of the version in force
 	Account quotas.AccountStats
+	Counts  Counts
 }
 
 // Stats returns the figures of this moment.
 func (t *Tenant) Stats() Stats {
-	return Stats{Pool: t.current.Load().pool.Stats(), Account: t.account.Stats()}
+	return Stats{Pool: t.current.Load().pool.Stats(), Account: t.account.Stats(), Counts: t.counts.stats()}
+}
+
+// Warnings returns what the author of the app should know of how it was imported, by the
+// version in force in this process: randomness that all instances share, for one.
+func (t *Tenant) Warnings() []string {
+	v := t.current.Load()
+	v.taking.Lock()
+	defer v.taking.Unlock()
+	return slices.Clone(v.warnings)
 }
 
 // Serve lets the app answer req and returns when it is done with it. It waits for an
@@ -139,7 +158,11 @@ func (t *Tenant) acquire(ctx context.Context) (*version, *runtime.Instance, erro
 // replace puts a proven version in force; requests in flight finish on the old one.
 func (t *Tenant) replace(v *version) {
 	q := v.bundle.Manifest.Quota
-	t.files.data.SetQuota(wasi.Quota{Bytes: int64(q.Data), Inodes: dataInodes})
+	t.mu.Lock()
+	if t.files != nil {
+		t.files.data.SetQuota(wasi.Quota{Bytes: int64(q.Data), Inodes: dataInodes})
+	}
+	t.mu.Unlock()
 	t.journal.setRate(q.LogRate)
 	t.account.Bucket.Set(q.CPUShare, q.CPUBurst)
 	t.journal.keep.setMost(q.LogKeep)
@@ -174,7 +197,9 @@ func (t *Tenant) leave() {
 	defer t.mu.Unlock()
 	if t.versions--; t.closed && t.versions == 0 {
 		t.journal.close()
-		t.files.close()
+		if t.files != nil {
+			t.files.close()
+		}
 		close(t.gone)
 	}
 }

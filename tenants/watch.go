@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,13 +56,45 @@ func (f Folder) Find() ([]Bundle, error) {
 			f.remove(t.Name)
 		}
 	}
-	var found []Bundle
-	for _, name := range names {
-		if b, ok := f.open(name); ok {
-			found = append(found, b)
+	return f.openAll(names), nil
+}
+
+// openAll reads bundles, several at once, and routes to those that are new.
+func (f Folder) openAll(names []string) []Bundle {
+	bundles, errs := make([]Bundle, len(names)), make([]error, len(names))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range goruntime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for n := int(next.Add(1)) - 1; n < len(names); n = int(next.Add(1)) - 1 {
+				bundles[n], errs[n] = OpenBundle(filepath.Join(f.Dir, names[n]), f.Registry.host.Policy)
+			}
+		})
+	}
+	workers.Wait()
+	var opened []Bundle
+	for n, name := range names {
+		if f.opened(name, errs[n]) {
+			opened = append(opened, bundles[n])
 		}
 	}
-	return found, nil
+	var found []Bundle
+	for n, err := range f.Registry.AddAll(opened) {
+		if f.opened(opened[n].Name, err) {
+			found = append(found, opened[n])
+		}
+	}
+	return found
+}
+
+// opened logs what is wrong with a bundle, and tells whether nothing is.
+func (f Folder) opened(name string, err error) bool {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		f.remove(name)
+	} else if err != nil {
+		LogError(f.Log, "tenant not loaded", name, err)
+	}
+	return err == nil
 }
 
 // Load imports the apps of bundles, two at a time, each new or changed one, and puts
@@ -80,18 +115,11 @@ func (f Folder) Load(ctx context.Context, bundles []Bundle) {
 
 // open reads one bundle and routes to it if it is new.
 func (f Folder) open(name string) (Bundle, bool) {
-	b, err := OpenBundle(filepath.Join(f.Dir, name), f.Registry.host.Policy)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		f.remove(name)
-		return b, false
+	found := f.openAll([]string{name})
+	if len(found) == 0 {
+		return Bundle{}, false
 	}
-	if err == nil {
-		err = f.Registry.Add(b)
-	}
-	if err != nil {
-		LogError(f.Log, "tenant not loaded", name, err)
-	}
-	return b, err == nil
+	return found[0], true
 }
 
 func (f Folder) remove(name string) {
@@ -156,8 +184,7 @@ func (f Folder) changed(ctx context.Context, name string) {
 		if t.Name != name {
 			continue
 		}
-		print, err := fingerprint(filepath.Join(f.Dir, name))
-		if err == nil && print == t.current.Load().bundle.Print {
+		if v := t.current.Load(); v.print.Load() != nil && !v.changed() {
 			return
 		}
 	}

@@ -30,12 +30,16 @@ func (e *environment) check(ctx context.Context, dir string) error {
 	registry := tenants.NewRegistry(host)
 	bad := 0
 	for _, dir := range dirs {
-		if err := checkBundle(ctx, registry, dir, policy); err != nil {
+		warnings, err := checkBundle(ctx, registry, dir, policy)
+		if err != nil {
 			bad++
 			fmt.Fprintf(e.std.out, "FAIL  %s\n%v\n", filepath.Base(dir), err)
-			continue
+		} else {
+			fmt.Fprintf(e.std.out, "ok    %s\n", filepath.Base(dir))
 		}
-		fmt.Fprintf(e.std.out, "ok    %s\n", filepath.Base(dir))
+		for _, w := range warnings {
+			fmt.Fprintf(e.std.out, "warn  %s: %s\n", filepath.Base(dir), w)
+		}
 	}
 	if registry.Close(ctx) == nil {
 		free()
@@ -46,10 +50,17 @@ func (e *environment) check(ctx context.Context, dir string) error {
 	return nil
 }
 
-func checkBundle(ctx context.Context, registry *tenants.Registry, dir string, policy tenants.Policy) error {
+// checkBundle returns what the author of a bundle should know, and what is wrong with it.
+func checkBundle(ctx context.Context, registry *tenants.Registry, dir string, policy tenants.Policy) ([]string, error) {
 	b, err := tenants.OpenBundle(dir, policy)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return registry.Load(ctx, b)
+	err = registry.Load(ctx, b)
+	for _, t := range registry.Tenants() {
+		if t.Name == b.Name {
+			return t.Warnings(), err
+		}
+	}
+	return nil, err
 }

@@ -110,7 +110,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 	if err != nil {
 		return err
 	}
-	host.KeepLogs = true
+	host.KeepLogs, host.KeepSnapshots = true, true
 	listener, err := listen(opts.listen)
 	if err != nil {
 		free()

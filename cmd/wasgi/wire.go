@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/term"
 
+	"wasgi/cmd/wasgi/front"
 	"wasgi/pyruntime"
 	"wasgi/runtime"
 	"wasgi/tenants"
@@ -50,11 +51,18 @@ func (e *environment) host(ctx context.Context, folder string, policy tenants.Po
 	if err != nil {
 		return tenants.Host{}, nil, fmt.Errorf("python's library: %w", err)
 	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(archive, 0, size)); err != nil {
+		return tenants.Host{}, nil, fmt.Errorf("python's library: %w", err)
+	}
 	image, err := e.image(ctx, artefact)
 	if err != nil {
 		return tenants.Host{}, nil, err
 	}
-	h := tenants.Host{Image: image, Stdlib: stdlib, State: state, Log: log, Policy: policy}
+	h := tenants.Host{
+		Image: image, Stdlib: stdlib, Python: hex.EncodeToString(sum.Sum(nil)),
+		Environ: front.OwnEnviron, State: state, Log: log, Policy: policy,
+	}
 	return h, func() { image.Close(context.WithoutCancel(ctx)) }, nil
 }
 

@@ -17,6 +17,7 @@ func BenchmarkSnapshots(b *testing.B) {
 		{"cold", measureCold},
 		{"slots", measureSlots},
 		{"fresh", measureFresh},
+		{"many", measureMany},
 	} {
 		b.Run(part.name, func(b *testing.B) { part.measure(b, r) })
 	}

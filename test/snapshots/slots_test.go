@@ -38,7 +38,10 @@ func measureSlots(b *testing.B, r *testkit.Report) {
 		a.instance = a.restore(b)
 		for range rounds {
 			note(a.name+" request", func() { ask(b, a.instance) })
-			note(a.name+" reset", func() { fatal(b, a.instance.Reset(context.Background())) })
+			note(a.name+" reset", func() {
+				_, err := a.instance.Reset(context.Background())
+				fatal(b, err)
+			})
 		}
 		a.instance.Close()
 	}

@@ -1,0 +1,67 @@
+package runtime
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// tagSize is that of what proves a part of a file.
+const tagSize = 16
+
+// sealer proves that the parts of a file, in their order, were written by who has the key:
+// by AES-GCM of nothing with the part as its additional data, at 9 GB/s where HMAC-SHA256
+// comes to 1.9. No two files share a key, so that parts may be counted for their nonces.
+type sealer struct {
+	gcm   cipher.AEAD
+	count uint64
+}
+
+func newSealer(key, salt []byte) (*sealer, error) {
+	if len(key) != StoreKeySize {
+		return nil, fmt.Errorf("a key of stored snapshots has %d bytes, want %d", len(key), StoreKeySize)
+	}
+	own, err := hkdf.Key(sha256.New, key, salt, storedMagic, 32)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(own)
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	return &sealer{gcm: gcm}, err
+}
+
+// first returns the tag of what comes first, though others may have been sealed before.
+func (s *sealer) first(part []byte) []byte { return s.gcm.Seal(nil, nonce(0), nil, part) }
+
+// next appends the tag of the next part to tags.
+func (s *sealer) next(tags, part []byte) []byte {
+	s.count++
+	return s.gcm.Seal(tags, nonce(s.count), nil, part)
+}
+
+// opensFirst tells whether tag is that of the first part.
+func (s *sealer) opensFirst(tag, part []byte) bool {
+	_, err := s.gcm.Open(nil, nonce(0), tag, part)
+	return err == nil
+}
+
+// open takes the next part's tag off tags, and proves the part.
+func (s *sealer) open(tags, part []byte) (rest []byte, err error) {
+	s.count++
+	if len(tags) < tagSize {
+		return nil, errors.New("there are more parts than tags")
+	}
+	if _, err := s.gcm.Open(nil, nonce(s.count), tags[:tagSize], part); err != nil {
+		return nil, fmt.Errorf("part %d is not as it was written", s.count)
+	}
+	return tags[tagSize:], nil
+}
+
+func nonce(n uint64) []byte { return binary.LittleEndian.AppendUint64(make([]byte, 4), n) }
