@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -88,6 +89,14 @@ func (a *apt) offers(ctx context.Context, name string) ([]offer, error) {
 		return nil, err
 	}
 	return parseMadison(name, text), nil
+}
+
+// has reports whether a suite has the wanted version now.
+func (a *apt) has(ctx context.Context, want wanted) (bool, error) {
+	offers, err := a.offers(ctx, want.name)
+	return slices.ContainsFunc(offers, func(o offer) bool {
+		return o.Version == want.version && o.Source == want.source
+	}), err
 }
 
 // parseMadison reads apt-cache madison's table:

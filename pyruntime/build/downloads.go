@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 )
 
 // wanted is a pinned package whose files are needed.
@@ -34,12 +34,7 @@ func (w workshop) downloaded(f pinnedFile) string {
 // pinned digests. It uses the network only if one is missing. Call it with
 // the lock held.
 func (w workshop) download(ctx context.Context, all []wanted) error {
-	var missing []wanted
-	for _, want := range all {
-		if !w.haveAll(want.files) {
-			missing = append(missing, want)
-		}
-	}
+	missing := w.missing(all)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -55,6 +50,11 @@ func (w workshop) download(ctx context.Context, all []wanted) error {
 	return nil
 }
 
+// missing returns those of all that have a file the cache has not.
+func (w workshop) missing(all []wanted) []wanted {
+	return slices.DeleteFunc(slices.Clone(all), func(want wanted) bool { return w.haveAll(want.files) })
+}
+
 // haveAll reports whether the files are in the cache. They were checked when
 // they came in.
 func (w workshop) haveAll(files []pinnedFile) bool {
@@ -68,9 +68,6 @@ func (w workshop) haveAll(files []pinnedFile) bool {
 
 // fetch downloads one package and takes its pinned files into the cache.
 func (w workshop) fetch(ctx context.Context, a *apt, want wanted) error {
-	if err := w.stillOffered(ctx, a, want); err != nil {
-		return err
-	}
 	dir, err := w.cache.work("downloads-" + want.name)
 	if err != nil {
 		return err
@@ -116,28 +113,6 @@ func (w workshop) take(path string, f pinnedFile) error {
 		return fmt.Errorf("keep %s: %w", f.Name, err)
 	}
 	return nil
-}
-
-// stillOffered checks that Debian has the pinned version.
-func (w workshop) stillOffered(ctx context.Context, a *apt, want wanted) error {
-	offers, err := a.offers(ctx, want.name)
-	if err != nil {
-		return err
-	}
-	var versions []string
-	for _, o := range offers {
-		if o.Source == want.source {
-			if o.Version == want.version {
-				return nil
-			}
-			versions = append(versions, o.Version+" in "+o.Suite)
-		}
-	}
-	if len(versions) == 0 {
-		versions = []string{"nothing"}
-	}
-	return fmt.Errorf("%s %s is pinned, but Debian offers %s: %s",
-		want.name, want.version, strings.Join(versions, ", "), pinAdvice())
 }
 
 // pinAdvice says what to do when pins and Debian disagree.

@@ -4,16 +4,17 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 )
 
 // pinsLayout is the text of pins.toml around the values: the one place where
 // its fields are explained.
 const pinsLayout = `# What the guest's Python and the test sites are made of: Debian packages, by
-# exact version and SHA-256. "go run ./pyruntime/build pin --write" brings this
-# file up to what Debian offers now (it keeps names, patterns and sets, and
-# replaces versions, files and digests); review what changed, then build.
+# exact version and SHA-256. Where Debian has replaced a version, so that what is
+# pinned can no longer be had, a build says so and takes what Debian offers now.
+# "go run ./pyruntime/build pin --write" brings this file up to that (it keeps
+# names, patterns and sets, and replaces versions, files and digests); review
+# what changed, then build.
 
 # Debian packages that build programs come from, installed on the machine if
 # they are missing. Any version will do; the manifest records which it was.
@@ -57,8 +58,8 @@ sha256 = {{printf "%q" .SHA256}}
 {{- end}}
 `
 
-// pin returns the text of a pins file like p, but with what Debian offers
-// now, and one line for each version that changed.
+// pin returns the text of a pins file like the checkout's, but with what
+// Debian offers now, and one line for each version that changed.
 func (w workshop) pin(ctx context.Context) (text string, changes []string, err error) {
 	unlock, err := w.cache.lock(ctx, w.say)
 	if err != nil {
@@ -69,30 +70,19 @@ func (w workshop) pin(ctx context.Context) (text string, changes []string, err e
 	if err != nil {
 		return "", nil, err
 	}
-	fresh := w.pins
-	fresh.Sources, fresh.Packages = slices.Clone(fresh.Sources), slices.Clone(fresh.Packages)
+	fresh := w.pinned.clone()
 	for i, s := range fresh.Sources {
-		if fresh.Sources[i], err = a.pinSource(ctx, s, w.pins.Suites.Main); err != nil {
+		if fresh.Sources[i], err = a.pinSource(ctx, s, fresh.Suites.Main); err != nil {
 			return "", nil, err
 		}
-		changes = append(changes, changed(s.Name, s.Version, fresh.Sources[i].Version)...)
 	}
 	for i, d := range fresh.Packages {
-		if fresh.Packages[i], err = a.pinPackage(ctx, d, w.pins.suiteOf(d)); err != nil {
+		if fresh.Packages[i], err = a.pinPackage(ctx, d, fresh.suiteOf(d)); err != nil {
 			return "", nil, err
 		}
-		changes = append(changes, changed(d.Name, d.Version, fresh.Packages[i].Version)...)
 	}
 	text, err = fresh.text(pinsLayout)
-	return text, changes, err
-}
-
-// changed is the line about a version that moved, if it did.
-func changed(name, was, is string) []string {
-	if was == is {
-		return nil
-	}
-	return []string{fmt.Sprintf("%s: %s is now %s", name, was, is)}
+	return text, w.pinned.changes(fresh), err
 }
 
 // writePins replaces the pins file.

@@ -152,6 +152,30 @@ func once(seen map[string]bool, kind, name, version string) error {
 	return nil
 }
 
+// clone returns a copy whose pins can be replaced one by one.
+func (p pins) clone() pins {
+	p.Sources, p.Packages = slices.Clone(p.Sources), slices.Clone(p.Packages)
+	return p
+}
+
+// changes are lines about the versions that are others in now, which pins the
+// same packages in the same order.
+func (p pins) changes(now pins) []string {
+	var lines []string
+	changed := func(name, was, is string) {
+		if was != is {
+			lines = append(lines, fmt.Sprintf("%s: %s is now %s", name, was, is))
+		}
+	}
+	for i, s := range p.Sources {
+		changed(s.Name, s.Version, now.Sources[i].Version)
+	}
+	for i, d := range p.Packages {
+		changed(d.Name, d.Version, now.Packages[i].Version)
+	}
+	return lines
+}
+
 // source returns the pin of a source package.
 func (p pins) source(name string) (sourcePin, error) {
 	for _, s := range p.Sources {

@@ -27,17 +27,59 @@ func (w workshop) buildRuntime(ctx context.Context, out string) error {
 	if entry := recipe.entry(); w.cache.has(entry) {
 		return w.deliver(entry, out)
 	}
-	unlock, err := w.cache.lock(ctx, w.say)
+	w, unlock, err := w.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if w, recipe, err = w.settleRuntime(ctx); err != nil {
+		return err
+	}
 	if !w.cache.has(recipe.entry()) { // nobody made it while we waited
 		if recipe, err = w.makeRuntime(ctx, recipe); err != nil {
 			return err
 		}
 	}
 	return w.deliver(recipe.entry(), out)
+}
+
+// settleRuntime settles the pins of what is not built yet, and returns the
+// recipe they make. Call it with the lock held.
+func (w workshop) settleRuntime(ctx context.Context) (workshop, recipeDigests, error) {
+	recipe, err := w.recipe()
+	if err != nil {
+		return w, recipe, err
+	}
+	all, err := w.runtimeNeeds(w.cache.has(recipe.below()))
+	if err != nil {
+		return w, recipe, err
+	}
+	if w, err = w.settle(ctx, all); err != nil {
+		return w, recipe, err
+	}
+	recipe, err = w.recipe()
+	return w, recipe, err
+}
+
+// runtimeNeeds lists what the runtime is made of, with or without a finished
+// CPython.
+func (w workshop) runtimeNeeds(cpython bool) ([]wanted, error) {
+	var all []wanted
+	names := []string{"tzdata"}
+	if !cpython {
+		names = runtimePackages()
+		for _, s := range w.pins.Sources {
+			all = append(all, wantSource(s))
+		}
+	}
+	for _, name := range names {
+		d, err := w.pins.debian(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, wantPackage(d))
+	}
+	return all, nil
 }
 
 // makeRuntime fills the cache entry of the recipe, and the one of CPython if

@@ -22,7 +22,7 @@ func (w workshop) stageSite(ctx context.Context, sets []string, dir string) erro
 		return err
 	}
 	if !w.cache.has(entry) {
-		if err := w.makeSite(ctx, entry, members); err != nil {
+		if entry, err = w.makeSite(ctx, sets); err != nil {
 			return err
 		}
 	}
@@ -44,16 +44,40 @@ func (w workshop) siteEntry(members []packagePin) (string, error) {
 	return entryName("site", d.hex()), err
 }
 
-// makeSite fills the cache entry.
-func (w workshop) makeSite(ctx context.Context, entry string, members []packagePin) error {
-	unlock, err := w.cache.lock(ctx, w.say)
+// makeSite settles the pins of the sets, fills the cache entry of what they
+// come to, and returns its name.
+func (w workshop) makeSite(ctx context.Context, sets []string) (string, error) {
+	w, unlock, err := w.lock(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer unlock()
-	if w.cache.has(entry) { // somebody made it while we waited
-		return nil
+	w, members, err := w.settleSite(ctx, sets)
+	if err != nil {
+		return "", err
 	}
+	entry, err := w.siteEntry(members)
+	if err != nil || w.cache.has(entry) { // somebody made it while we waited
+		return entry, err
+	}
+	return entry, w.fillSite(ctx, entry, members)
+}
+
+// settleSite settles the pins of the sets, and returns them.
+func (w workshop) settleSite(ctx context.Context, sets []string) (workshop, []packagePin, error) {
+	members, err := w.pins.members(sets)
+	if err != nil {
+		return w, nil, err
+	}
+	if w, err = w.settle(ctx, wantPackages(members)); err != nil {
+		return w, nil, err
+	}
+	members, err = w.pins.members(sets)
+	return w, members, err
+}
+
+// fillSite fills the cache entry of the packages.
+func (w workshop) fillSite(ctx context.Context, entry string, members []packagePin) error {
 	work, err := w.cache.work("site")
 	if err != nil {
 		return err

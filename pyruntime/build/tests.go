@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -29,19 +30,12 @@ func testsCommand(out io.Writer) *cobra.Command {
 // run. Guests do not have them: they are for who works on wasgi. Files that
 // dir has already under the same names are replaced, others stay.
 func (w workshop) stageTests(ctx context.Context, dir string) error {
-	recipe, err := w.recipe()
-	if err != nil {
-		return err
-	}
-	if !w.cache.has(recipe.below()) {
-		return fmt.Errorf("stage CPython's tests: there is no CPython to compile them with: build the runtime first")
-	}
-	entry, err := w.testsEntry(recipe)
+	entry, _, err := w.testsEntry()
 	if err != nil {
 		return err
 	}
 	if !w.cache.has(entry) {
-		if err := w.makeTests(ctx, entry, cpythonEntry(w.cache.path(recipe.below()))); err != nil {
+		if entry, err = w.makeTests(ctx); err != nil {
 			return err
 		}
 	}
@@ -53,24 +47,47 @@ func (w workshop) stageTests(ctx context.Context, dir string) error {
 	return nil
 }
 
-// testsEntry names the cache entry of the tests of exactly this CPython.
-func (w workshop) testsEntry(recipe recipeDigests) (string, error) {
+// testsEntry names the cache entry of the tests of exactly the CPython that
+// is built, and returns that.
+func (w workshop) testsEntry() (string, cpythonEntry, error) {
+	lower, err := w.cpythonDigest()
+	if err != nil {
+		return "", "", err
+	}
+	below := entryName("cpython", lower)
+	if !w.cache.has(below) {
+		return "", "", errors.New("stage CPython's tests: there is no CPython to compile them with: build the runtime first")
+	}
 	d := newDigester("tests")
-	d.text("cpython", recipe.CPython)
-	err := d.code(w.checkout.recipeDir(), "tests.go", "tree.go")
-	return entryName("tests", d.hex()), err
+	d.text("cpython", lower)
+	err = d.code(w.checkout.recipeDir(), "tests.go", "tree.go")
+	return entryName("tests", d.hex()), cpythonEntry(w.cache.path(below)), err
 }
 
-// makeTests fills the cache entry.
-func (w workshop) makeTests(ctx context.Context, entry string, from cpythonEntry) error {
-	unlock, err := w.cache.lock(ctx, w.say)
+// makeTests settles the pin of CPython, fills the cache entry of its tests,
+// and returns its name.
+func (w workshop) makeTests(ctx context.Context) (string, error) {
+	w, unlock, err := w.lock(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer unlock()
-	if w.cache.has(entry) { // somebody made it while we waited
-		return nil
+	pin, err := w.pins.source(pythonSource)
+	if err != nil {
+		return "", err
 	}
+	if w, err = w.settle(ctx, []wanted{wantSource(pin)}); err != nil {
+		return "", err
+	}
+	entry, from, err := w.testsEntry()
+	if err != nil || w.cache.has(entry) { // somebody made it while we waited
+		return entry, err
+	}
+	return entry, w.fillTests(ctx, entry, from)
+}
+
+// fillTests fills the cache entry.
+func (w workshop) fillTests(ctx context.Context, entry string, from cpythonEntry) error {
 	work, err := w.cache.work("tests")
 	if err != nil {
 		return err

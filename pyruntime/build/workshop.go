@@ -17,7 +17,9 @@ import (
 type workshop struct {
 	checkout checkout
 	cache    cache
-	pins     pins
+	pinned   pins      // what pins.toml says
+	pins     pins      // what is used: see settle
+	apt      *apt      // nil until it is needed
 	say      io.Writer // for the user
 	log      *logbook  // for whoever looks into a failure
 }
@@ -41,7 +43,17 @@ func openWorkshop(name string, say io.Writer) (workshop, error) {
 	if err != nil {
 		return workshop{}, err
 	}
-	return workshop{checkout: root, cache: store, pins: pinned, say: say, log: log}, nil
+	w := workshop{checkout: root, cache: store, pinned: pinned, say: say, log: log}
+	w.pins = w.recall()
+	return w, nil
+}
+
+// lock waits for the cache's lock, and returns w with what other runs took in
+// place of pins meanwhile, and what gives the lock back.
+func (w workshop) lock(ctx context.Context) (workshop, func(), error) {
+	unlock, err := w.cache.lock(ctx, w.say)
+	w.pins = w.recall()
+	return w, unlock, err
 }
 
 // close ends the run of a subcommand that gave err. The log is dropped, unless
@@ -68,8 +80,12 @@ func (w workshop) builder(home string) commander {
 	return commander{log: w.log, env: buildEnv(home)}
 }
 
-// openApt opens the private apt state with the suites the pins name.
+// openApt opens the private apt state with the suites the pins name, unless
+// it is open.
 func (w workshop) openApt(ctx context.Context) (*apt, error) {
+	if w.apt != nil {
+		return w.apt, nil
+	}
 	from, err := findDebianArchive("/")
 	if err != nil {
 		return nil, err
@@ -87,7 +103,7 @@ func (w workshop) runSteps(ctx context.Context, steps []step) error {
 	if f, ok := w.say.(*os.File); ok {
 		p.live = term.IsTerminal(int(f.Fd()))
 	}
-	return p.run(ctx, steps)
+	return w.blame(p.run(ctx, steps))
 }
 
 // jobs is make's option to use every processor.
