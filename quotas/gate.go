@@ -37,7 +37,9 @@ const (
 
 // NewGate returns a gate for n guests at once, at least 1. How many processors Go has is not
 // changed any more.
-func NewGate(n int) *Gate { return &Gate{free: max(1, n), all: n >= goruntime.GOMAXPROCS(0), collector: newCollector()} }
+func NewGate(n int) *Gate {
+	return &Gate{free: max(1, n), all: n >= goruntime.GOMAXPROCS(0), collector: newCollector()}
+}
 
 // Flow is a tenant's part in a Gate.
 type Flow struct {
