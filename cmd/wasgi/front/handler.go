@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -31,11 +32,15 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	a.tenant = tenant.Name
+	defer strictTransport(ctx, tenant)
+	if s.redirected(ctx, a, tenant, t) || s.static(ctx, a, tenant, strings.TrimPrefix(t.path, script)) {
+		return
+	}
 	e := environ(ctx, t, script, tenant.Name, a.id)
 	body, err := addBody(e, ctx, int64(tenant.Quota().RequestBody))
 	if err != nil {
 		tenant.Refused(a.id, err)
-		s.refuse(ctx, a, failureOf(err))
+		s.fail(ctx, a, tenant, failureOf(err))
 		return
 	}
 	req := &runtime.Request{ID: a.id, Environ: e}
@@ -63,13 +68,21 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tena
 	})
 	switch err := resp.wait(); {
 	case err != nil:
-		s.refuse(ctx, a, failureOf(err))
+		s.fail(ctx, a, tenant, failureOf(err))
 	case resp.stream == nil: // else when the stream is sent
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
 	}
 }
 
-// refuse answers with a failure of the server's or the app's.
+// fail answers for a tenant with a failure, on its own page where it has one.
+func (s *Server) fail(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, f failure) {
+	f.write(ctx, a.id, a.hits...)
+	s.errorPage(ctx, tenant, f.status)
+	a.failed = f.limit
+	a.done(f.status, int64(len(ctx.Response.Body())), f.reason)
+}
+
+// refuse answers with a failure that is no tenant's.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, a *access, f failure) {
 	f.write(ctx, a.id, a.hits...)
 	a.failed = f.limit
