@@ -59,6 +59,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tena
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
 	resp.most = int64(tenant.Quota().ResponseBody)
+	resp.squeeze = s.squeeze(ctx, tenant.Manifest())
 	s.apps.Go(func() {
 		defer run.stop()
 		var err error = errPanicked

@@ -49,6 +49,7 @@ type Server struct {
 	apps sync.WaitGroup // requests that an app is at
 
 	assets *tenants.Cache[*asset] // of all tenants
+	coders *coders
 
 	working context.Context // of all requests
 	end     context.CancelCauseFunc
@@ -56,7 +57,7 @@ type Server struct {
 
 // New returns a server that listens nowhere yet.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, coders: newCoders()}
 	s.working, s.end = context.WithCancelCause(context.Background())
 	s.assets, _ = tenants.NewCache[*asset](mostAssets, nil) // no error: the size is a good one
 	s.http = &fasthttp.Server{

@@ -20,6 +20,7 @@ import (
 
 	"wasgi/abi"
 	"wasgi/runtime"
+	"wasgi/tenants"
 )
 
 // patience is how long a test waits for what must happen.
@@ -49,6 +50,7 @@ type fixture struct {
 	app     app
 	timeout time.Duration
 	most    int64 // bytes of a response's body, 0: any number
+	edge    tenants.Edge
 	address string
 	ended   sync.WaitGroup // requests that the app is at
 
@@ -142,6 +144,7 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
 	resp.most = f.most
+	resp.squeeze = f.squeeze(ctx, tenants.Manifest{Edge: f.edge})
 	f.ended.Go(func() {
 		defer cancel()
 		resp.finish(f.app(run, req, resp))
