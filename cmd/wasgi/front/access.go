@@ -29,6 +29,8 @@ type access struct {
 	hits     []quotas.Limit // met before the response was handed over
 	failed   quotas.Limit   // met by the response, "" for none; set before done
 
+	fromCache bool // the app was not asked
+
 	mu      sync.Mutex
 	running bool // the app is: the line waits for ended
 	sent    *sent
@@ -102,6 +104,9 @@ func (a *access) write() {
 	}
 	if a.instance != "" {
 		attrs = append(attrs, slog.String("instance", a.instance))
+	}
+	if a.fromCache {
+		attrs = append(attrs, slog.Bool("cached", true))
 	}
 	if a.usage != (quotas.Usage{}) {
 		attrs = append(attrs, usageAttrs(a.usage)...)

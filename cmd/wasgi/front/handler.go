@@ -36,6 +36,10 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	if s.redirected(ctx, a, tenant, t) || s.static(ctx, a, tenant, strings.TrimPrefix(t.path, script)) {
 		return
 	}
+	q := ask(ctx, tenant.Cache(), t)
+	if s.cached(ctx, a, tenant, q) {
+		return
+	}
 	e := environ(ctx, t, script, tenant.Name, a.id)
 	body, err := addBody(e, ctx, int64(tenant.Quota().RequestBody))
 	if err != nil {
@@ -49,12 +53,12 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	} else {
 		req.Usage.In = quotas.Bytes(max(0, ctx.Request.Header.ContentLength()))
 	}
-	s.serve(ctx, a, tenant, req, body)
+	s.serve(ctx, a, tenant, req, body, q)
 }
 
 // serve runs the app on a goroutine of its own and returns when the response's head
 // and whole body, or the stream that its body will come from, are in ctx.
-func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody) {
+func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody, q *asking) {
 	run := newTerm(s.working, tenant.Quota().Timeout, ctx.Conn())
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
@@ -67,10 +71,13 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tena
 		defer s.caught(nil)
 		err = tenant.Serve(run, req, resp)
 	})
-	switch err := resp.wait(); {
-	case err != nil:
+	if err := resp.wait(); err != nil {
 		s.fail(ctx, a, tenant, failureOf(err))
-	case resp.stream == nil: // else when the stream is sent
+		return
+	}
+	whole := resp.stream == nil
+	q.answered(resp, whole)
+	if whole { // else when the stream is sent
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
 	}
 }

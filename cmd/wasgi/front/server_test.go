@@ -51,6 +51,7 @@ type fixture struct {
 	timeout time.Duration
 	most    int64 // bytes of a response's body, 0: any number
 	edge    tenants.Edge
+	cache   *tenants.Cache[any]
 	address string
 	ended   sync.WaitGroup // requests that the app is at
 
@@ -130,6 +131,10 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 		f.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
 		return
 	}
+	q := ask(ctx, f.cache, t)
+	if f.cached(ctx, a, nil, q) {
+		return
+	}
 	e := environ(ctx, t, "", "tenant", a.id)
 	body, err := addBody(e, ctx, mostBody)
 	if err != nil {
@@ -149,10 +154,13 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 		defer cancel()
 		resp.finish(f.app(run, req, resp))
 	})
-	switch err := resp.wait(); {
-	case err != nil:
+	if err := resp.wait(); err != nil {
 		f.refuse(ctx, a, failureOf(err))
-	case resp.stream == nil:
+		return
+	}
+	whole := resp.stream == nil
+	q.answered(resp, whole)
+	if whole {
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
 	}
 }

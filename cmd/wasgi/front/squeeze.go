@@ -45,8 +45,12 @@ func (s *Server) squeeze(ctx *fasthttp.RequestCtx, m tenants.Manifest) squeeze {
 	if !m.Edge.Compress {
 		return squeeze{}
 	}
-	accepted := parseAccept(ctx.Request.Header.PeekAll("Accept-Encoding"))
-	return squeeze{coders: s.coders, wanted: accepted.best(zstd, brotli, gzip), most: m.Quota.CPU}
+	return squeeze{coders: s.coders, wanted: wantedCoding(ctx), most: m.Quota.CPU}
+}
+
+// wantedCoding returns which coding a response is compressed with.
+func wantedCoding(ctx *fasthttp.RequestCtx) coding {
+	return parseAccept(ctx.Request.Header.PeekAll("Accept-Encoding")).best(zstd, brotli, gzip)
 }
 
 // note takes what a header of the app's says, and tells whether the header is to be sent.
