@@ -1,7 +1,6 @@
 package front
 
 import (
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -13,9 +12,6 @@ import (
 
 	"wasgi/tenants"
 )
-
-// errExchanged is a file that is not the one any more that was just looked at.
-var errExchanged = errors.New("the file was exchanged meanwhile")
 
 // static answers a request for a file of the tenant's bundle, and tells whether it was
 // for one: no guest runs then, whether there is such a file or not.
@@ -59,35 +55,36 @@ func (s *Server) pick(ctx *fasthttp.RequestCtx, tenant *tenants.Tenant, at tenan
 		return picked{}, os.ErrNotExist
 	}
 	for range 3 {
-		p, err := s.pickNow(ctx, tenant, at, below)
-		if err != errExchanged {
+		p, exchanged, err := s.pickNow(ctx, tenant, at, below)
+		if !exchanged {
 			return p, err
 		}
 	}
-	return picked{}, errExchanged
+	return picked{}, os.ErrNotExist
 }
 
-func (s *Server) pickNow(ctx *fasthttp.RequestCtx, tenant *tenants.Tenant, at tenants.Static, below string) (p picked, err error) {
+// pickNow is pick, unless the file is not the one any more that was just looked at.
+func (s *Server) pickNow(ctx *fasthttp.RequestCtx, tenant *tenants.Tenant, at tenants.Static, below string) (p picked, exchanged bool, err error) {
 	if p.asset, err = s.asset(tenant, at, below); err != nil {
-		return p, err
+		return p, false, err
 	}
 	h := &ctx.Request.Header
 	p.variant = p.asset.best(func() ratings { return parseAccept(h.PeekAll("Accept-Encoding")) })
 	p.status, p.part = p.answer(h)
 	if p.content != nil || p.status >= 300 || ctx.IsHead() {
-		return p, nil
+		return p, false, nil
 	}
 	f, info, err := p.coding.open(tenant, at, below)
 	if err == nil && p.same(info) {
 		p.file = f
 		_, err = f.Seek(p.part.first, io.SeekStart)
-		return p, err
+		return p, false, err
 	}
 	if err == nil {
 		f.Close()
 	}
 	s.assets.Drop(assetKey(tenant, at, below))
-	return p, errExchanged
+	return p, true, nil
 }
 
 // visible tells whether what lies at a path below a folder may be given out: nothing that
