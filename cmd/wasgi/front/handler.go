@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -19,8 +18,7 @@ import (
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	defer s.caught(ctx)
 	unread(ctx.Conn(), ctx.Request.IsBodyStream())
-	a := &access{start: time.Now(), id: fmt.Sprintf("%016x", rand.Uint64()), log: s.cfg.Access}
-	a.request(ctx)
+	a := s.newAccess(ctx, fmt.Sprintf("%016x", rand.Uint64()))
 	t, err := parseTarget(ctx)
 	if err != nil {
 		s.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
@@ -122,8 +120,7 @@ func (s *Server) caught(ctx *fasthttp.RequestCtx) {
 
 // malformed answers a request that fasthttp could not read.
 func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
-	a := &access{start: time.Now(), log: s.cfg.Access}
-	a.request(ctx)
+	a := s.newAccess(ctx, "")
 	ctx.Response.Reset()
 	s.refuse(ctx, a, failureOf(unreadable{err}))
 	ctx.SetConnectionClose()

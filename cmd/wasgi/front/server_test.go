@@ -124,8 +124,7 @@ func atWork() bool {
 func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	defer f.caught(ctx)
 	unread(ctx.Conn(), false)
-	a := &access{start: time.Now(), id: "r1", log: f.cfg.Access}
-	a.request(ctx)
+	a := f.newAccess(ctx, "r1")
 	t, err := parseTarget(ctx)
 	if err != nil {
 		f.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
