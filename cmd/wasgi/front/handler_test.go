@@ -18,7 +18,7 @@ import (
 )
 
 // echoImage is an app that answers with its entry and the request's body.
-func echoImage(t *testing.T) *runtime.Image {
+func echoImage(t testing.TB) *runtime.Image {
 	t.Helper()
 	tool, err := exec.LookPath("wat2wasm")
 	if err != nil {
@@ -40,7 +40,7 @@ func echoImage(t *testing.T) *runtime.Image {
 }
 
 // newServed is a real server of real tenants, whose apps are echo.wat.
-func newServed(t *testing.T, manifests map[string]string) *fixture {
+func newServed(t testing.TB, manifests map[string]string) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range manifests {
@@ -50,7 +50,7 @@ func newServed(t *testing.T, manifests map[string]string) *fixture {
 }
 
 // write writes a file, and makes its folder.
-func write(t *testing.T, name, text string) {
+func write(t testing.TB, name, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func write(t *testing.T, name, text string) {
 }
 
 // newServedFrom serves the bundles in dir.
-func newServedFrom(t *testing.T, dir string, img *runtime.Image) *fixture {
+func newServedFrom(t testing.TB, dir string, img *runtime.Image) *fixture {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	registry := tenants.NewRegistry(tenants.Host{Image: img, Stdlib: wasi.NewTmp(wasi.Quota{}), State: t.TempDir(), Log: log})

@@ -27,7 +27,7 @@ import (
 const patience = 10 * time.Second
 
 // eventually waits for something that no channel tells of.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); {
 		if time.Now().After(end) {
@@ -46,7 +46,7 @@ type app func(run context.Context, req *runtime.Request, resp *response) error
 // fixture is a real server on a real port, for one app.
 type fixture struct {
 	*Server
-	t       *testing.T
+	t       testing.TB
 	app     app
 	timeout time.Duration
 	most    int64 // bytes of a response's body, 0: any number
@@ -167,7 +167,7 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 // client is one connection.
 type client struct {
 	net.Conn
-	t *testing.T
+	t testing.TB
 	r *bufio.Reader
 }
 
