@@ -171,14 +171,14 @@ func reason(err error) error {
 }
 
 // ErrorPage returns the file of the bundle for a status, "" where it has none.
-func (e Edge) ErrorPage(status int) string {
+func (e *Edge) ErrorPage(status int) string {
 	text := fmt.Sprint(status)
 	return cmp.Or(e.Errors[text], e.Errors[text[:1]+"xx"])
 }
 
 // Find returns which static path a path of the app's lies under, and the rest of it: ""
 // where it is the path itself.
-func (e Edge) Find(path string) (s Static, rest string, ok bool) {
+func (e *Edge) Find(path string) (s Static, rest string, ok bool) {
 	for _, s := range e.Static {
 		rest, ok := strings.CutPrefix(path, strings.TrimSuffix(s.Path, "/"))
 		if ok && (rest == "" || rest[0] == '/') {

@@ -52,6 +52,7 @@ func BenchmarkFront(b *testing.B) {
 	} {
 		head, body := answerOf(b, f.address, request)
 		bare := bareServer(b, head, body)
+		answerOf(b, bare, request) // it serves, and so can be shut down
 		for log, use := range logs {
 			b.Run(name+"/"+log, func(b *testing.B) {
 				use()
@@ -144,6 +145,11 @@ func load(b *testing.B, conns []net.Conn, request string) int {
 	b.Helper()
 	counts := make([]int, len(conns))
 	end := time.Now().Add(benchTurn)
+	for _, c := range conns {
+		if err := c.SetDeadline(end.Add(patience)); err != nil {
+			b.Fatal(err)
+		}
+	}
 	var all sync.WaitGroup
 	for i, c := range conns {
 		all.Go(func() {

@@ -19,6 +19,9 @@ type validators struct {
 // judge returns the status that the preconditions of a request make of an answer: 304,
 // 412, or 0 where it is to be given. RFC 9110, section 13.2.2.
 func (v validators) judge(h *fasthttp.RequestHeader) int {
+	if !conditional(h) {
+		return 0
+	}
 	match, none := h.PeekAll("If-Match"), h.PeekAll("If-None-Match")
 	switch {
 	case len(match) > 0:
@@ -38,6 +41,16 @@ func (v validators) judge(h *fasthttp.RequestHeader) int {
 		return fasthttp.StatusNotModified
 	}
 	return 0
+}
+
+// conditional tells whether a request has a header that begins with "If-".
+func conditional(h *fasthttp.RequestHeader) bool {
+	for name := range h.All() {
+		if len(name) > 3 && name[0]|0x20 == 'i' && name[1]|0x20 == 'f' && name[2] == '-' {
+			return true
+		}
+	}
+	return false
 }
 
 // changedSince tells whether the resource is younger than a date, if that is one.

@@ -31,6 +31,9 @@ type conn struct {
 	net.Conn
 	unread atomic.Bool // the client may be sending a body that is not read
 	ended  atomic.Bool // the client sends no more
+
+	hold bool   // what is written next waits for what comes after it
+	held []byte // what waits; see content.go
 }
 
 // Read implements net.Conn.
@@ -63,8 +66,13 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 		return io.Copy(struct{ io.Writer }{c.Conn}, r)
 	}
 	if part, ok := r.(*io.LimitedReader); ok {
-		if f, ok := part.R.(*os.File); ok {
-			return c.sendFile(to, f, part)
+		switch body := part.R.(type) {
+		case *os.File:
+			return c.sendFile(to, body, part)
+		case *contentReader:
+			n, err := c.sendContent(body)
+			part.N -= n
+			return n, err
 		}
 	}
 	return to.ReadFrom(r)

@@ -10,7 +10,7 @@ import (
 // of the server's own text: the head stays. A page that is not there, or is longer than
 // what is kept of a file, is none.
 func (s *Server) errorPage(ctx *fasthttp.RequestCtx, tenant *tenants.Tenant, status int) {
-	name := tenant.Manifest().Edge.ErrorPage(status)
+	name := tenant.Edge().ErrorPage(status)
 	if name == "" {
 		return
 	}

@@ -12,7 +12,7 @@ import (
 // redirected sends a client of http to the same address under https, where the tenant
 // wants that, and tells whether it did.
 func (s *Server) redirected(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, t target) bool {
-	if tenant.Manifest().Edge.HTTPS != tenants.RedirectHTTPS || scheme(ctx) == "https" || t.host == "" {
+	if tenant.Edge().HTTPS != tenants.RedirectHTTPS || scheme(ctx) == "https" || t.host == "" {
 		return false
 	}
 	status := fasthttp.StatusPermanentRedirect // which keeps the method, and the body
@@ -58,7 +58,7 @@ func origin(raw string) string {
 // strictTransport tells a client that came by https to go on so, RFC 6797, where the
 // tenant wants that. It is called when the response is in ctx.
 func strictTransport(ctx *fasthttp.RequestCtx, tenant *tenants.Tenant) {
-	if value := tenant.Manifest().Edge.HSTS; value != "" && scheme(ctx) == "https" {
+	if value := tenant.Edge().HSTS; value != "" && scheme(ctx) == "https" {
 		ctx.Response.Header.Set("Strict-Transport-Security", value)
 	}
 }

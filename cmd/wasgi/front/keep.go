@@ -92,9 +92,9 @@ func (s *Server) cached(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Ten
 		return false
 	}
 	if k := q.find(); k != nil {
-		k.write(ctx)
 		a.fromCache = true
-		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
+		length := k.write(ctx)
+		a.done(ctx.Response.StatusCode(), length, "")
 		return true
 	}
 	if q.control.ifCached {
@@ -150,8 +150,9 @@ func (a *address) name(ctx *fasthttp.RequestCtx) string {
 
 func (k *kept) ageNow() time.Duration { return k.age + time.Since(k.came) }
 
-// write makes the response ctx's, or a 304 where the client has it already.
-func (k *kept) write(ctx *fasthttp.RequestCtx) {
+// write makes the response ctx's, or a 304 where the client has it already, and returns
+// how much of a body it has.
+func (k *kept) write(ctx *fasthttp.RequestCtx) (length int64) {
 	h := &ctx.Response.Header
 	h.DisableNormalizing()
 	unchanged := k.status == fasthttp.StatusOK && k.judge(&ctx.Request.Header) == fasthttp.StatusNotModified
@@ -160,7 +161,10 @@ func (k *kept) write(ctx *fasthttp.RequestCtx) {
 	} else {
 		h.SetStatusCode(k.status)
 		h.SetStatusMessage(k.message)
-		ctx.Response.SetBodyRaw(k.body)
+		setContent(ctx, k.body)
+		if !ctx.IsHead() {
+			length = int64(len(k.body))
+		}
 	}
 	for _, header := range k.headers {
 		if !unchanged || ofUnchanged(header.name) {
@@ -168,6 +172,7 @@ func (k *kept) write(ctx *fasthttp.RequestCtx) {
 		}
 	}
 	h.Set("Age", strconv.FormatInt(int64(k.ageNow()/time.Second), 10))
+	return length
 }
 
 // ofUnchanged tells whether a header belongs into a 304: RFC 9110, section 15.4.5.

@@ -16,7 +16,7 @@ import (
 // static answers a request for a file of the tenant's bundle, and tells whether it was
 // for one: no guest runs then, whether there is such a file or not.
 func (s *Server) static(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, path string) bool {
-	edge := tenant.Manifest().Edge
+	edge := tenant.Edge()
 	at, below, ok := edge.Find(path)
 	if !ok {
 		return false
@@ -181,7 +181,7 @@ func (p picked) body(ctx *fasthttp.RequestCtx) int64 {
 		ctx.Response.Header.SetContentLength(int(length))
 		return 0
 	case p.file == nil:
-		ctx.Response.SetBodyRaw(p.content[p.part.first:p.part.end])
+		setContent(ctx, p.content[p.part.first:p.part.end])
 	case isPlainTCP(ctx.Conn()):
 		ctx.Response.SetBodyStream(p.file, int(length)) // by sendfile: see conn.ReadFrom
 	default:
