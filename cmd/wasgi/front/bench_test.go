@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ const (
 // BenchmarkFront compares the front end alone with a bare fasthttp server that sends an
 // answer as long: in requests answered, as the middle of the ratios of all turns.
 func BenchmarkFront(b *testing.B) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as wasgi does
 	dir := b.TempDir()
 	text := strings.Repeat("static ", 600)
 	write(b, filepath.Join(dir, "site", "wasgi.toml"), "[app]\nentry = \"site:app\"\nhosts = [\"site\"]\n[static]\n\"/static\" = \"static\"\n")

@@ -32,8 +32,7 @@ type conn struct {
 	unread atomic.Bool // the client may be sending a body that is not read
 	ended  atomic.Bool // the client sends no more
 
-	hold bool   // what is written next waits for what comes after it
-	held []byte // what waits; see content.go
+	behind *contentReader // what is written waits for it; nil: for nothing
 }
 
 // Read implements net.Conn.
@@ -70,7 +69,7 @@ func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 		case *os.File:
 			return c.sendFile(to, body, part)
 		case *contentReader:
-			n, err := c.sendContent(body)
+			n, err := body.send()
 			part.N -= n
 			return n, err
 		}

@@ -12,22 +12,31 @@ import (
 const mostBuffered = 3 << 10
 
 // setContent makes content, which must not change any more, the body. A longer one leaves
-// with its head by one system call: fasthttp does that itself, but for connections that
+// with its head by one system call: fasthttp does that itself, but not on connections that
 // are wrapped, as ours are.
-func setContent(ctx *fasthttp.RequestCtx, content []byte) {
+func (s *Server) setContent(ctx *fasthttp.RequestCtx, content []byte) {
 	own, ok := ctx.Conn().(*conn)
 	if !ok || len(content) <= mostBuffered || ctx.IsHead() || !isPlainTCP(own) {
 		ctx.Response.SetBodyRaw(content)
 		return
 	}
-	ctx.Response.SetBodyStream(&contentReader{own, content}, len(content))
+	r, ok := s.contents.Get().(*contentReader)
+	if !ok {
+		r = &contentReader{server: s}
+	}
+	r.conn, r.rest = own, content
+	ctx.Response.SetBodyStream(r, len(content))
 }
 
 // contentReader is a body in memory. What is read of it fills a buffer behind the head;
 // the connection holds that back, and sends it together with the rest.
 type contentReader struct {
-	conn *conn
-	rest []byte
+	server *Server
+	conn   *conn
+	held   []byte // copied: what was to be written while the rest was not read
+	rest   []byte
+	pieces [2][]byte
+	vector net.Buffers
 }
 
 // Read implements io.Reader.
@@ -36,33 +45,45 @@ func (r *contentReader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	r.conn.hold = len(r.rest) > 0
+	if r.rest = r.rest[n:]; len(r.rest) > 0 {
+		r.conn.behind = r
+	}
 	return n, nil
 }
 
-// sendContent sends what is held back and the rest of a body.
-func (c *conn) sendContent(r *contentReader) (int64, error) {
-	n, held := len(r.rest), len(c.held)
-	pieces := net.Buffers{c.held, r.rest}
-	c.held, r.rest = nil, nil
-	sent, err := pieces.WriteTo(c.Conn)
-	return min(max(0, sent-int64(held)), int64(n)), err
+// Close implements io.Closer: the body is sent, or cannot be.
+func (r *contentReader) Close() error {
+	r.conn.behind = nil
+	r.conn, r.held, r.rest, r.pieces, r.vector = nil, r.held[:0], nil, [2][]byte{}, nil
+	r.server.contents.Put(r)
+	return nil
+}
+
+// send sends what is held back, and all that is left behind it; it returns how much of
+// the latter went out.
+func (r *contentReader) send() (int64, error) {
+	held, rest := len(r.held), len(r.rest)
+	r.pieces = [2][]byte{r.held, r.rest}
+	r.vector, r.rest, r.conn.behind = r.pieces[:], nil, nil
+	sent, err := r.vector.WriteTo(r.conn.Conn)
+	r.held = r.held[:0]
+	return min(max(0, sent-int64(held)), int64(rest)), err
 }
 
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
-	if c.hold {
-		c.hold, c.held = false, append(c.held, p...)
+	r := c.behind
+	switch {
+	case r == nil:
+		return c.Conn.Write(p)
+	case len(r.held) == 0:
+		r.held = append(r.held, p...)
 		return len(p), nil
 	}
-	if len(c.held) == 0 {
-		return c.Conn.Write(p)
-	}
-	held := c.held
-	c.held = nil
-	if _, err := c.Conn.Write(held); err != nil {
+	c.behind = nil
+	if _, err := c.Conn.Write(r.held); err != nil {
 		return 0, err
 	}
+	r.held = r.held[:0]
 	return c.Conn.Write(p)
 }

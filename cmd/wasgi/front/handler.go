@@ -1,7 +1,6 @@
 package front
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
 	"strings"
@@ -18,7 +17,7 @@ import (
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	defer s.caught(ctx)
 	unread(ctx.Conn(), ctx.Request.IsBodyStream())
-	a := s.newAccess(ctx, fmt.Sprintf("%016x", rand.Uint64()))
+	a := s.newAccess(ctx, newID())
 	t, err := parseTarget(ctx)
 	if err != nil {
 		s.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
@@ -52,6 +51,16 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		req.Usage.In = quotas.Bytes(max(0, ctx.Request.Header.ContentLength()))
 	}
 	s.serve(ctx, a, tenant, req, body, q)
+}
+
+// newID returns a name for a request: 16 digits, by chance.
+func newID() string {
+	const digits = "0123456789abcdef"
+	var id [16]byte
+	for i, n := 0, rand.Uint64(); i < len(id); i, n = i+1, n>>4 {
+		id[i] = digits[n&15]
+	}
+	return string(id[:])
 }
 
 // serve runs the app on a goroutine of its own and returns when the response's head

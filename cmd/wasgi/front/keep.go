@@ -93,7 +93,7 @@ func (s *Server) cached(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Ten
 	}
 	if k := q.find(); k != nil {
 		a.fromCache = true
-		length := k.write(ctx)
+		length := s.give(ctx, k)
 		a.done(ctx.Response.StatusCode(), length, "")
 		return true
 	}
@@ -150,9 +150,9 @@ func (a *address) name(ctx *fasthttp.RequestCtx) string {
 
 func (k *kept) ageNow() time.Duration { return k.age + time.Since(k.came) }
 
-// write makes the response ctx's, or a 304 where the client has it already, and returns
+// give makes a response that was kept ctx's, or a 304 where the client has it already, and returns
 // how much of a body it has.
-func (k *kept) write(ctx *fasthttp.RequestCtx) (length int64) {
+func (s *Server) give(ctx *fasthttp.RequestCtx, k *kept) (length int64) {
 	h := &ctx.Response.Header
 	h.DisableNormalizing()
 	unchanged := k.status == fasthttp.StatusOK && k.judge(&ctx.Request.Header) == fasthttp.StatusNotModified
@@ -161,7 +161,7 @@ func (k *kept) write(ctx *fasthttp.RequestCtx) (length int64) {
 	} else {
 		h.SetStatusCode(k.status)
 		h.SetStatusMessage(k.message)
-		setContent(ctx, k.body)
+		s.setContent(ctx, k.body)
 		if !ctx.IsHead() {
 			length = int64(len(k.body))
 		}

@@ -53,8 +53,9 @@ type Server struct {
 	http *fasthttp.Server
 	apps sync.WaitGroup // requests that an app is at
 
-	assets *tenants.Cache[*asset] // of all tenants
-	coders *coders
+	assets   *tenants.Cache[*asset] // of all tenants
+	coders   *coders
+	contents sync.Pool // of *contentReader
 
 	working context.Context // of all requests
 	end     context.CancelCauseFunc

@@ -32,7 +32,7 @@ func (s *Server) static(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Ten
 		return true
 	}
 	p.head(&ctx.Response.Header, edge.CacheControl)
-	a.done(p.status, p.body(ctx), "")
+	a.done(p.status, s.sendPicked(ctx, p), "")
 	return true
 }
 
@@ -170,8 +170,8 @@ func contentRange(part span, size int64) string {
 	return string(strconv.AppendInt(b, size, 10))
 }
 
-// body gives the connection what it is to send, and returns how much that is.
-func (p picked) body(ctx *fasthttp.RequestCtx) int64 {
+// sendPicked gives the connection what it is to send, and returns how much that is.
+func (s *Server) sendPicked(ctx *fasthttp.RequestCtx, p picked) int64 {
 	length := p.part.end - p.part.first
 	switch {
 	case p.status >= 300:
@@ -181,7 +181,7 @@ func (p picked) body(ctx *fasthttp.RequestCtx) int64 {
 		ctx.Response.Header.SetContentLength(int(length))
 		return 0
 	case p.file == nil:
-		setContent(ctx, p.content[p.part.first:p.part.end])
+		s.setContent(ctx, p.content[p.part.first:p.part.end])
 	case isPlainTCP(ctx.Conn()):
 		ctx.Response.SetBodyStream(p.file, int(length)) // by sendfile: see conn.ReadFrom
 	default:
