@@ -248,7 +248,6 @@ type said struct {
 	control cacheControl
 	expires []byte
 	vary    []string // in lower case, each once, in order
-	never   bool     // it has something that is one client's only
 }
 
 // read copies the response out of ctx; nil where it has something that is never kept.

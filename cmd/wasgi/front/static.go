@@ -125,8 +125,9 @@ func (v *variant) answer(h *fasthttp.RequestHeader) (int, span) {
 
 // head writes the answer's head.
 func (p picked) head(h *fasthttp.ResponseHeader, cacheControl string) {
+	h.DisableNormalizing()
 	h.SetStatusCode(p.status)
-	h.SetCanonical([]byte("X-Content-Type-Options"), []byte("nosniff"))
+	h.Set("X-Content-Type-Options", "nosniff")
 	if cacheControl != "" {
 		h.Set("Cache-Control", cacheControl)
 	}
