@@ -7,7 +7,7 @@
 LISTEN ?= 127.0.0.1:8080
 RECIPE  = go run ./pyruntime/build
 
-.PHONY: help run build runtime apps check test test-cpython bench bench-quotas bench-snapshots stress clean
+.PHONY: help run build runtime apps check test test-cpython bench bench-quotas bench-snapshots bench-front stress clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ bench-quotas: build ## measure what limits cost, how well they hold and what nei
 bench-snapshots: build ## measure cold starts, restarts, slots, and many tenants on one server
 	$(RECIPE) tools uwsgi uwsgi-plugin-python3 python3
 	WASGI_BIN=$(CURDIR)/bin/wasgi go test -count=1 -run '^$$' -bench Snapshots -benchtime 1x -timeout 30m ./test/snapshots
+
+bench-front: ## measure static files and 404s against a bare fasthttp server, in turn in one run
+	$(RECIPE) tools wabt
+	go test -run '^$$' -bench BenchmarkFront -benchtime 1x -timeout 10m ./cmd/wasgi/front
 
 stress: build ## the long runs: hostile calls, a model file system, system calls traced, instances by the ten thousand
 	$(RECIPE) tools strace

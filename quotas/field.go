@@ -37,6 +37,7 @@ func (q *Quota) Fields() []Field {
 		{Name: "log_keep", Value: &q.LogKeep},
 		{Name: "data", Value: &q.Data},
 		{Name: "tmp", Value: &q.Tmp},
+		{Name: "cache", Value: &q.Cache},
 	}
 }
 

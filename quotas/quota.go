@@ -29,6 +29,7 @@ type Quota struct {
 	LogKeep        Bytes         // log_keep: how much of its log is kept
 	Data           Bytes         // data: what the tenant keeps in /data, for all its instances
 	Tmp            Bytes         // tmp: what one instance keeps in /tmp
+	Cache          Bytes         // cache: responses that are kept to be given again
 }
 
 // Default returns the limits of a tenant that sets none.
@@ -39,7 +40,7 @@ func Default() Quota {
 		StartupCPU: 10 * time.Second, StartupTimeout: 60 * time.Second,
 		Instances: 4, MaxRequests: 10000, Queue: 64, QueueTimeout: 5 * time.Second,
 		RequestBody: 10 * MiB, ResponseBody: GiB,
-		LogRate: 64 * KiB, LogKeep: MiB, Data: 64 * MiB, Tmp: 16 * MiB,
+		LogRate: 64 * KiB, LogKeep: MiB, Data: 64 * MiB, Tmp: 16 * MiB, Cache: 0,
 	}
 }
 
@@ -52,7 +53,7 @@ func Least() Quota {
 		StartupCPU: time.Millisecond, StartupTimeout: time.Millisecond,
 		Instances: 1, MaxRequests: 1, Queue: 1, QueueTimeout: time.Millisecond,
 		RequestBody: KiB, ResponseBody: KiB,
-		LogRate: KiB, LogKeep: 64 * KiB, Data: 64 * KiB, Tmp: 64 * KiB,
+		LogRate: KiB, LogKeep: 64 * KiB, Data: 64 * KiB, Tmp: 64 * KiB, Cache: 0,
 	}
 }
 
@@ -66,7 +67,7 @@ func Most() Quota {
 		StartupCPU: day, StartupTimeout: day,
 		Instances: 1024, MaxRequests: 1 << 40, Queue: 65536, QueueTimeout: day,
 		RequestBody: 1024 * GiB, ResponseBody: 1024 * GiB,
-		LogRate: 64 * MiB, LogKeep: GiB, Data: 1024 * GiB, Tmp: mostMemory,
+		LogRate: 64 * MiB, LogKeep: GiB, Data: 1024 * GiB, Tmp: mostMemory, Cache: 16 * GiB,
 	}
 }
 

@@ -39,6 +39,9 @@ func OpenBundle(dir string, p Policy) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, fmt.Errorf("%s: %w", file, err)
 	}
+	if err := m.Edge.present(dir); err != nil {
+		return Bundle{}, fmt.Errorf("%s: %w", file, err)
+	}
 	return Bundle{Name: tenantName(dir), Dir: dir, Manifest: m, Opened: opened}, nil
 }
 

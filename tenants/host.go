@@ -36,6 +36,7 @@ type Host struct {
 
 	gate   *quotas.Gate // set by NewRegistry
 	budget *quotas.Budget
+	cached *quotas.Budget // what responses that are kept may take
 	base   *base
 	store  *store // nil: none are kept
 	shelf  *shelf

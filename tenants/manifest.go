@@ -46,12 +46,13 @@ type Manifest struct {
 	// snapshot is taken.
 	Warm  []string
 	Idle  time.Duration // after which an instance that nobody needed is closed
+	Edge  Edge
 	Quota quotas.Quota
 }
 
 // DefaultManifest returns what holds for a tenant whose bundle says nothing.
 func DefaultManifest(tenant string, p Policy) Manifest {
-	return Manifest{Prefix: "/", Path: []string{".", "site-packages"}, Isolation: perInstance, Idle: defaultIdle, Quota: p.quota(tenant)}
+	return Manifest{Prefix: "/", Path: []string{".", "site-packages"}, Isolation: perInstance, Idle: defaultIdle, Edge: Edge{Compress: true}, Quota: p.quota(tenant)}
 }
 
 // ParseManifest reads the text of a tenant's wasgi.toml. The error names key and value.
@@ -78,7 +79,10 @@ func parseManifest(text, tenant string, p Policy) (Manifest, error) {
 	app.str("isolation", &m.Isolation)
 	app.strs("warm", &m.Warm)
 	app.duration("idle", &m.Idle)
+	app.edge(&m.Edge)
 	app.done()
+	file.section("static").static(&m.Edge)
+	m.Edge.Errors = file.section("errors").files()
 	m.Env = env.env()
 	limits.limits(&m.Quota, p.ceiling(tenant, p.Tenant(tenant).Ceilings))
 	limits.done()
@@ -133,6 +137,9 @@ func (m Manifest) Validate() error {
 	}
 	if m.Idle < leastIdle || m.Idle > mostIdle {
 		return fmt.Errorf("app.idle = %q: want a time from %v to %v", m.Idle, leastIdle, mostIdle)
+	}
+	if err := m.Edge.Validate(); err != nil {
+		return err
 	}
 	if err := m.Quota.Validate(); err != nil {
 		return fmt.Errorf("limits.%w", err)

@@ -19,6 +19,10 @@ type Policy struct {
 	// Snapshots is the most memory, of Memory, that snapshots of apps may take that are kept
 	// for the next instance; 0: defaultSnapshots.
 	Snapshots quotas.Bytes
+	Cache     quotas.Bytes // of responses that are kept, for all tenants together; 0: no bound
+	Access    AccessLog
+	// HTTPSPort is where tenants that want https have their clients sent to; 0: 443.
+	HTTPSPort int
 	// Defaults are the limits of a bundle that does not say; zero: quotas.Default.
 	Defaults quotas.Quota
 	// Ceilings are the highest limits that a bundle may have; zero: quotas.Most.
@@ -41,6 +45,8 @@ const (
 	leastSnapshots   = quotas.MiB
 	defaultSnapshots = quotas.GiB
 	mostCPUs         = 1024
+	leastCache       = quotas.MiB
+	usualCache       = 128 * quotas.MiB
 	leastWeight      = 0.01
 	mostWeight       = 1000
 )
@@ -48,7 +54,7 @@ const (
 // DefaultPolicy returns what holds where the operator says nothing, but for Memory: see
 // ReadPolicy.
 func DefaultPolicy() Policy {
-	return Policy{CPUs: goruntime.GOMAXPROCS(0), Defaults: quotas.Default(), Ceilings: quotas.Most()}
+	return Policy{CPUs: goruntime.GOMAXPROCS(0), Cache: usualCache, Defaults: quotas.Default(), Ceilings: quotas.Most()}
 }
 
 // cpus returns how many guests run at once.
@@ -104,6 +110,9 @@ func (p *Policy) read(top *table) {
 	server.sizeBetween("memory", &p.Memory, quotas.Least().Memory, mostServerMemory)
 	server.sizeBetween("snapshots", &p.Snapshots, leastSnapshots, mostServerMemory)
 	server.integerBetween("cpus", &p.CPUs, 1, mostCPUs)
+	server.sizeBetween("cache", &p.Cache, leastCache, mostServerMemory)
+	server.integerBetween("https_port", &p.HTTPSPort, 1, 65535)
+	server.accessLog(&p.Access)
 	server.done()
 	ceilings := top.section("ceilings")
 	ceilings.limits(&p.Ceilings, nil)

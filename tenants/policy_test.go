@@ -89,7 +89,7 @@ func TestParsePolicyRefuses(t *testing.T) {
 		"[server]\ncpus = -1":               `server.cpus is -1, want 1 to 1024`,
 		"[server]\ncpus = 1025":             `server.cpus is 1025, want 1 to 1024`,
 		"[server]\ncpus = 1.5":              `server.cpus = 1.5: want a whole number`,
-		"[server]\ncpu = 1":                 `server.cpu = 1: unknown key, known are memory, snapshots, cpus`,
+		"[server]\ncpu = 1":                 `server.cpu = 1: unknown key, known are memory, snapshots, cpus, cache, https_port, access_log`,
 		"server = 1":                        `server = 1: want a table: [server]`,
 		"[limits]":                          `limits = map[string]interface {}{}: unknown key, known are server, ceilings, defaults, tenants`,
 		"[defaults]\nmemory = \"1MiB\"":     `defaults.memory is 1MiB, want 48MiB to 4194240KiB`,

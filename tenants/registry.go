@@ -35,6 +35,9 @@ func NewRegistry(h Host) *Registry {
 	if h.Policy.Memory > 0 {
 		h.budget = quotas.NewBudget(h.Policy.Memory, r.reduce)
 	}
+	if h.Policy.Cache > 0 {
+		h.cached = quotas.NewBudget(h.Policy.Cache, nil)
+	}
 	h.base, h.shelf = &base{}, newShelf(h.Policy.Snapshots, h.budget)
 	h.open()
 	r.host = h

@@ -31,6 +31,9 @@ func OpenApp(dir, entry string, p Policy) (Bundle, error) {
 	if err := m.Validate(); err != nil {
 		return Bundle{}, err
 	}
+	if err := m.Edge.present(dir); err != nil {
+		return Bundle{}, fmt.Errorf("%s: %w", file, err)
+	}
 	b.Manifest, b.Opened = m, time.Now()
 	return b, nil
 }

@@ -102,6 +102,19 @@ func (t *table) strs(key string, to *[]string) {
 	*to = list
 }
 
+func (t *table) boolean(key string, to *bool) {
+	v, ok := t.take(key)
+	if !ok {
+		return
+	}
+	b, is := v.(bool)
+	if !is {
+		t.complain(key, v, "true or false")
+		return
+	}
+	*to = b
+}
+
 func (t *table) integer(key string, to *int) {
 	v, ok := t.take(key)
 	if !ok {

@@ -65,6 +65,9 @@ func (t *Tenant) open() (*files, error) {
 // Manifest returns that of the version in force. It must not be changed.
 func (t *Tenant) Manifest() Manifest { return t.current.Load().bundle.Manifest }
 
+// Edge is Manifest's, which is large: it must not be changed.
+func (t *Tenant) Edge() *Edge { return &t.current.Load().bundle.Manifest.Edge }
+
 // Quota returns the limits of the version in force.
 func (t *Tenant) Quota() quotas.Quota { return t.Manifest().Quota }
 

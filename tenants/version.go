@@ -21,16 +21,17 @@ const graceTimeout = 2 * time.Second
 
 // version is a tenant's app as one state of its bundle makes it.
 type version struct {
-	tenant *Tenant
-	bundle Bundle
-	pool   *runtime.Pool
-	seed   uint32                         // of the hashes, so that its instances run alike
-	print  atomic.Pointer[string]         // of the bundle's files, before any of them was used
-	made   atomic.Int64                   // instances made so far
-	loaded atomic.Bool                    // an instance was made
-	failed atomic.Pointer[NotLoadedError] // why none can be
-	ended  sync.Once                      // close
-	broken atomic.Pointer[setback]
+	tenant    *Tenant
+	bundle    Bundle
+	pool      *runtime.Pool
+	seed      uint32                         // of the hashes, so that its instances run alike
+	print     atomic.Pointer[string]         // of the bundle's files, before any of them was used
+	made      atomic.Int64                   // instances made so far
+	loaded    atomic.Bool                    // an instance was made
+	failed    atomic.Pointer[NotLoadedError] // why none can be
+	ended     sync.Once                      // close
+	responses responses
+	broken    atomic.Pointer[setback]
 
 	taking sync.Mutex // held while a snapshot is read, or the app imported for one
 	root   *os.Root   // the bundle's folder; nil until it is needed
@@ -202,6 +203,7 @@ func (v *version) close() {
 		go func() {
 			<-v.pool.Closed()
 			v.end()
+			v.responses.close()
 			v.tenant.leave()
 		}()
 	})

@@ -32,16 +32,20 @@ const endTimeout = 5 * time.Second
 
 // serveOptions are the flags of the commands that serve.
 type serveOptions struct {
-	listen string
-	access bool
-	reload bool // changed files are reloaded
-	index  bool // loopback names show a list of the tenants
+	listen       string
+	accessLog    bool
+	accessFormat string // "": the configuration's
+	accessFile   string // "": the configuration's
+	reload       bool   // changed files are reloaded
+	index        bool   // loopback names show a list of the tenants
 }
 
 func (o *serveOptions) flags(c *cobra.Command) {
 	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to listen on, HOST:PORT or unix:PATH")
 	c.Flags().BoolVar(&o.index, "index", false, "answer clients of this machine that ask for 127.0.0.1 or localhost with a list of the tenants")
-	c.Flags().BoolVar(&o.access, "access-log", true, "log a line per request")
+	c.Flags().BoolVar(&o.accessLog, "access-log", true, "log a line per request")
+	c.Flags().StringVar(&o.accessFormat, "access-format", "", "of those lines: log, lines of the server's own log, or combined or json (default log)")
+	c.Flags().StringVar(&o.accessFile, "access-file", "", "append combined or json lines to this file, opened anew on SIGHUP (default: standard output)")
 }
 
 // runApp serves the app of the current folder.
@@ -111,6 +115,12 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	host.KeepLogs, host.KeepSnapshots = true, true
+	cfg := front.Config{Log: log, Index: opts.index, HTTPSPort: policy.HTTPSPort}
+	accessFile, err := opts.access(&cfg, policy, e.std.out)
+	if err != nil {
+		free()
+		return err
+	}
 	listener, err := listen(opts.listen)
 	if err != nil {
 		free()
@@ -124,11 +134,12 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	tellUnserved(policy, found, log)
-	server := front.New(opts.front(registry, log))
+	cfg.Registry = registry
+	server := front.New(cfg)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	log.Info("listening", "address", listener.Addr().String(), "bundles", len(found), "state", host.State)
-	err = follow(ctx, src, found, opts.reload, served, log)
+	err = follow(ctx, src, found, opts.reload, served, accessFile, log)
 	if drain(server, registry, log) {
 		free()
 	}
@@ -152,15 +163,6 @@ func tune(policy tenants.Policy) {
 	goruntime.GOMAXPROCS(max(policy.CPUs, 1))
 }
 
-// front returns what the flags say of HTTP.
-func (o serveOptions) front(registry *tenants.Registry, log *slog.Logger) front.Config {
-	cfg := front.Config{Registry: registry, Log: log, Index: o.index}
-	if o.access {
-		cfg.Access = log
-	}
-	return cfg
-}
-
 // collectLess makes Go collect its garbage at four times the heap that lives, not twice,
 // unless GOGC says otherwise. The guests' memory is not on that heap, which is small,
 // and a collection waits for each guest that runs.
@@ -171,7 +173,7 @@ func collectLess() {
 }
 
 // follow loads and reloads until a signal, or the listener, ends the server.
-func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool, served <-chan error, log *slog.Logger) error {
+func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool, served <-chan error, access *accessFile, log *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	go src.Load(ctx, found)
@@ -189,6 +191,9 @@ func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool
 		case err := <-served:
 			return err
 		case <-hup:
+			if err := access.reopen(); err != nil {
+				log.Error("the file stays as it was", "error", err)
+			}
 			found, err := src.Find()
 			if err != nil {
 				log.Error("bundles cannot be listed", "error", err)

@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -16,18 +17,25 @@ import (
 // and the app is done, whichever is later: what the app used is known only then, and no
 // client waits for that.
 type access struct {
-	log      *slog.Logger // nil: none is written
+	log      *slog.Logger // nil: none is written there
+	lines    io.Writer    // takes it in Apache's format; nil: nothing does
+	full     bool         // log is told what the client says of itself, too
 	start    time.Time
 	id       string
 	remote   string
 	method   string
 	target   string
 	host     string
+	proto    string
+	referer  string
+	agent    string
 	tenant   string
 	instance string         // "" until the app has answered
 	status   int            // of the app's response
 	hits     []quotas.Limit // met before the response was handed over
 	failed   quotas.Limit   // met by the response, "" for none; set before done
+
+	fromCache bool // the app was not asked
 
 	mu      sync.Mutex
 	running bool // the app is: the line waits for ended
@@ -44,15 +52,27 @@ type sent struct {
 	took   time.Duration
 }
 
+// newAccess begins the line of a request.
+func (s *Server) newAccess(ctx *fasthttp.RequestCtx, id string) *access {
+	a := &access{start: time.Now(), id: id, log: s.cfg.Access, lines: s.cfg.Combined, full: s.cfg.AccessClient}
+	a.request(ctx)
+	return a
+}
+
 // request copies what the line tells of the request.
 func (a *access) request(ctx *fasthttp.RequestCtx) {
-	if a.log == nil {
+	if a.log == nil && a.lines == nil {
 		return
 	}
 	a.remote = ctx.RemoteAddr().String()
 	a.method = string(ctx.Method())
 	a.target = string(ctx.Request.Header.RequestURI())
 	a.host = string(ctx.Request.Header.Host())
+	if a.full || a.lines != nil {
+		a.proto = string(ctx.Request.Header.Protocol())
+		a.referer = string(ctx.Request.Header.Peek("Referer"))
+		a.agent = string(ctx.Request.Header.UserAgent())
+	}
 }
 
 // begin is called before the app runs.
@@ -92,6 +112,9 @@ func (a *access) done(status int, bytes int64, reason string) {
 
 // write writes the line. The caller holds mu.
 func (a *access) write() {
+	if a.lines != nil {
+		a.lines.Write(a.combined()) // nobody to tell that it cannot be written
+	}
 	if a.log == nil {
 		return
 	}
@@ -100,8 +123,14 @@ func (a *access) write() {
 		slog.Int64("bytes", a.sent.bytes), slog.Float64("ms", milliseconds(a.sent.took)),
 		slog.String("host", a.host), slog.String("client", a.remote),
 	}
+	if a.full {
+		attrs = append(attrs, slog.String("proto", a.proto), slog.String("referer", a.referer), slog.String("agent", a.agent))
+	}
 	if a.instance != "" {
 		attrs = append(attrs, slog.String("instance", a.instance))
+	}
+	if a.fromCache {
+		attrs = append(attrs, slog.Bool("cached", true))
 	}
 	if a.usage != (quotas.Usage{}) {
 		attrs = append(attrs, usageAttrs(a.usage)...)

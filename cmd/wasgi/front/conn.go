@@ -3,6 +3,7 @@ package front
 import (
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -30,6 +31,8 @@ type conn struct {
 	net.Conn
 	unread atomic.Bool // the client may be sending a body that is not read
 	ended  atomic.Bool // the client sends no more
+
+	behind *contentReader // what is written waits for it; nil: for nothing
 }
 
 // Read implements net.Conn.
@@ -54,12 +57,43 @@ func unread(c net.Conn, is bool) {
 	}
 }
 
-// ReadFrom implements io.ReaderFrom: what a stream has goes out at once.
+// ReadFrom implements io.ReaderFrom: what a stream has goes out at once, and a file
+// without being copied.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
-	if to, ok := c.Conn.(io.ReaderFrom); ok {
-		return to.ReadFrom(r)
+	to, ok := c.Conn.(io.ReaderFrom)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{c.Conn}, r)
 	}
-	return io.Copy(struct{ io.Writer }{c.Conn}, r)
+	if part, ok := r.(*io.LimitedReader); ok {
+		switch body := part.R.(type) {
+		case *os.File:
+			return c.sendFile(to, body, part)
+		case *contentReader:
+			n, err := body.send()
+			part.N -= n
+			return n, err
+		}
+	}
+	return to.ReadFrom(r)
+}
+
+// filePiece is how much of a file a client may take writeTimeout for, in bytes.
+const filePiece = 256 << 10
+
+// sendFile sends the part of f that is left, piece by piece.
+func (c *conn) sendFile(to io.ReaderFrom, f *os.File, part *io.LimitedReader) (sent int64, err error) {
+	for part.N > 0 && err == nil {
+		c.SetWriteDeadline(time.Now().Add(writeTimeout))
+		piece := min(part.N, filePiece)
+		var n int64
+		n, err = to.ReadFrom(&io.LimitedReader{R: f, N: piece})
+		part.N -= n
+		sent += n
+		if n < piece {
+			break // the file has become shorter
+		}
+	}
+	return sent, err
 }
 
 // Close closes the connection; where a body is under way, first the sending side only,

@@ -1,10 +1,9 @@
 package front
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
-	"time"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -18,8 +17,7 @@ import (
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	defer s.caught(ctx)
 	unread(ctx.Conn(), ctx.Request.IsBodyStream())
-	a := &access{start: time.Now(), id: fmt.Sprintf("%016x", rand.Uint64()), log: s.cfg.Access}
-	a.request(ctx)
+	a := s.newAccess(ctx, newID())
 	t, err := parseTarget(ctx)
 	if err != nil {
 		s.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
@@ -31,11 +29,19 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	a.tenant = tenant.Name
+	defer strictTransport(ctx, tenant)
+	if s.redirected(ctx, a, tenant, t) || s.static(ctx, a, tenant, strings.TrimPrefix(t.path, script)) {
+		return
+	}
+	q := ask(ctx, tenant.Cache(), t)
+	if s.cached(ctx, a, tenant, q) {
+		return
+	}
 	e := environ(ctx, t, script, tenant.Name, a.id)
 	body, err := addBody(e, ctx, int64(tenant.Quota().RequestBody))
 	if err != nil {
 		tenant.Refused(a.id, err)
-		s.refuse(ctx, a, failureOf(err))
+		s.fail(ctx, a, tenant, failureOf(err))
 		return
 	}
 	req := &runtime.Request{ID: a.id, Environ: e}
@@ -44,16 +50,27 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	} else {
 		req.Usage.In = quotas.Bytes(max(0, ctx.Request.Header.ContentLength()))
 	}
-	s.serve(ctx, a, tenant, req, body)
+	s.serve(ctx, a, tenant, req, body, q)
+}
+
+// newID returns a name for a request: 16 digits, by chance.
+func newID() string {
+	const digits = "0123456789abcdef"
+	var id [16]byte
+	for i, n := 0, rand.Uint64(); i < len(id); i, n = i+1, n>>4 {
+		id[i] = digits[n&15]
+	}
+	return string(id[:])
 }
 
 // serve runs the app on a goroutine of its own and returns when the response's head
 // and whole body, or the stream that its body will come from, are in ctx.
-func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody) {
+func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody, q *asking) {
 	run := newTerm(s.working, tenant.Quota().Timeout, ctx.Conn())
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
 	resp.most = int64(tenant.Quota().ResponseBody)
+	resp.squeeze = s.squeeze(ctx, tenant.Manifest())
 	s.apps.Go(func() {
 		defer run.stop()
 		var err error = errPanicked
@@ -61,15 +78,26 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tena
 		defer s.caught(nil)
 		err = tenant.Serve(run, req, resp)
 	})
-	switch err := resp.wait(); {
-	case err != nil:
-		s.refuse(ctx, a, failureOf(err))
-	case resp.stream == nil: // else when the stream is sent
+	if err := resp.wait(); err != nil {
+		s.fail(ctx, a, tenant, failureOf(err))
+		return
+	}
+	whole := resp.stream == nil
+	q.answered(resp, whole)
+	if whole { // else when the stream is sent
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
 	}
 }
 
-// refuse answers with a failure of the server's or the app's.
+// fail answers for a tenant with a failure, on its own page where it has one.
+func (s *Server) fail(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, f failure) {
+	f.write(ctx, a.id, a.hits...)
+	s.errorPage(ctx, tenant, f.status)
+	a.failed = f.limit
+	a.done(f.status, int64(len(ctx.Response.Body())), f.reason)
+}
+
+// refuse answers with a failure that is no tenant's.
 func (s *Server) refuse(ctx *fasthttp.RequestCtx, a *access, f failure) {
 	f.write(ctx, a.id, a.hits...)
 	a.failed = f.limit
@@ -101,8 +129,7 @@ func (s *Server) caught(ctx *fasthttp.RequestCtx) {
 
 // malformed answers a request that fasthttp could not read.
 func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
-	a := &access{start: time.Now(), log: s.cfg.Access}
-	a.request(ctx)
+	a := s.newAccess(ctx, "")
 	ctx.Response.Reset()
 	s.refuse(ctx, a, failureOf(unreadable{err}))
 	ctx.SetConnectionClose()

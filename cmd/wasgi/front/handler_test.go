@@ -18,7 +18,7 @@ import (
 )
 
 // echoImage is an app that answers with its entry and the request's body.
-func echoImage(t *testing.T) *runtime.Image {
+func echoImage(t testing.TB) *runtime.Image {
 	t.Helper()
 	tool, err := exec.LookPath("wat2wasm")
 	if err != nil {
@@ -40,23 +40,35 @@ func echoImage(t *testing.T) *runtime.Image {
 }
 
 // newServed is a real server of real tenants, whose apps are echo.wat.
-func newServed(t *testing.T, manifests map[string]string) *fixture {
+func newServed(t testing.TB, manifests map[string]string) *fixture {
 	t.Helper()
-	img, dir := echoImage(t), t.TempDir()
+	dir := t.TempDir()
+	for name, text := range manifests {
+		write(t, filepath.Join(dir, name, tenants.ManifestName), text)
+	}
+	return newServedFrom(t, dir, echoImage(t))
+}
+
+// write writes a file, and makes its folder.
+func write(t testing.TB, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newServedFrom serves the bundles in dir.
+func newServedFrom(t testing.TB, dir string, img *runtime.Image) *fixture {
+	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	registry := tenants.NewRegistry(tenants.Host{Image: img, Stdlib: wasi.NewTmp(wasi.Quota{}), State: t.TempDir(), Log: log})
-	for name, text := range manifests {
-		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name, tenants.ManifestName), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	folder := tenants.Folder{Dir: dir, Registry: registry, Log: log}
 	found, err := folder.Find()
-	if err != nil || len(found) != len(manifests) {
-		t.Fatalf("%d bundles of %d, %v", len(found), len(manifests), err)
+	if bundles, _ := os.ReadDir(dir); err != nil || len(found) != len(bundles) {
+		t.Fatalf("%d bundles of %d, %v", len(found), len(bundles), err)
 	}
 	folder.Load(context.Background(), found)
 	f := &fixture{t: t}

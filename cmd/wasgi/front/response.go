@@ -47,6 +47,8 @@ type response struct {
 	most   int64                // bytes of body that the app may send, 0: any number
 	sent   int64
 	stream *stream
+
+	squeeze squeeze
 }
 
 func newResponse(run context.Context, ctx *fasthttp.RequestCtx, a *access, req *runtime.Request, body *requestBody) *response {
@@ -175,7 +177,9 @@ func (r *response) addHeader(h *fasthttp.ResponseHeader, name, value []byte) boo
 	case isName(name, "Date"), isName(name, limitHeader):
 		// The server's own stands.
 	default:
-		h.AddBytesKV(name, value)
+		if r.squeeze.note(name, value) {
+			h.AddBytesKV(name, value)
+		}
 	}
 	return true
 }
@@ -278,20 +282,62 @@ func (r *response) take(block []byte, whole bool) error {
 		r.takeBare(whole)
 		return abi.Enough
 	case r.stream == nil && whole && len(block) <= wholeBody && (r.length < 0 || r.sent == r.length):
-		r.ctx.Response.SetBody(block)
-		r.end()
-		return nil
+		return r.takeWhole(block)
 	case r.stream == nil:
 		r.openStream(whole)
 	}
-	r.mu.Unlock()
-	err := r.stream.write(block)
-	r.mu.Lock()
+	err := r.outside(func() error {
+		if r.squeeze.on() {
+			return r.squeeze.write(block, whole, r.giveWay, r.stream.write)
+		}
+		return r.stream.write(block)
+	})
 	if whole && !r.over {
 		r.over = true
 		r.stream.finish(r.shortage())
 	}
 	return err
+}
+
+// outside calls f, which may take long, without mu. The caller holds it.
+func (r *response) outside(f func() error) error {
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	return f()
+}
+
+// giveWay lets other guests run.
+func (r *response) giveWay() {
+	if r.req.Wait != nil {
+		r.req.Wait(func() {})
+	}
+}
+
+// takeWhole hands over a response with its whole body. The caller holds mu.
+func (r *response) takeWhole(block []byte) error {
+	if !r.squeeze.begin(&r.ctx.Response.Header, int64(len(block))) {
+		r.ctx.Response.SetBody(block)
+		r.end()
+		return nil
+	}
+	r.squeeze.open()
+	var body []byte
+	err := r.outside(func() error {
+		return r.squeeze.write(block, true, r.giveWay, func(part []byte) error {
+			body = append(body, part...)
+			return nil
+		})
+	})
+	switch {
+	case err != nil:
+		r.over = true
+		return err
+	case r.ctx == nil:
+		return r.lost()
+	}
+	r.ctx.Response.SetBodyRaw(body)
+	r.end()
+	return nil
 }
 
 // shortage is the error of a body that ends before its Content-Length.
@@ -313,8 +359,16 @@ func (r *response) takeBare(whole bool) {
 	if r.ctx == nil {
 		return
 	}
+	size := int64(-1)
 	if r.length >= 0 || whole && r.ctx.IsHead() {
-		r.ctx.Response.Header.SetContentLength(int(max(r.length, r.sent)))
+		size = max(r.length, r.sent)
+	}
+	h := &r.ctx.Response.Header
+	if compressed := r.ctx.IsHead() && r.squeeze.begin(h, size); size >= 0 && !compressed {
+		h.SetContentLength(int(size))
+	}
+	if h.StatusCode() == fasthttp.StatusNotModified {
+		r.squeeze.unchanged(r.ctx)
 	}
 	r.sent = 0
 	r.end()
@@ -325,6 +379,10 @@ func (r *response) openStream(whole bool) {
 	size := int(r.length)
 	if r.length < 0 && whole {
 		size = int(r.sent)
+	}
+	if r.squeeze.begin(&r.ctx.Response.Header, int64(size)) {
+		r.squeeze.open()
+		size = -1
 	}
 	r.tellLimits()
 	r.stream = newStream(r.run, r.ctx.Conn(), r.req.Wait, r.streamClosed)
@@ -377,9 +435,13 @@ func (r *response) finish(err error) {
 	defer func() { r.access.ended(r.req.Usage, r.req.Hits) }()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.squeeze.free()
 	if r.stream != nil && !r.over {
 		if err == nil {
 			err = r.shortage()
+		}
+		if err == nil {
+			r.stream.last(r.squeeze.end())
 		}
 		r.over = true
 		r.stream.finish(err)

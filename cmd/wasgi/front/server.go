@@ -9,6 +9,7 @@ package front
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -25,9 +26,15 @@ type Config struct {
 	Registry *tenants.Registry
 	Log      *slog.Logger // failures that are nobody's app's
 	Access   *slog.Logger // a line per request; nil: none
+	// AccessClient has the line tell protocol, Referer and User-Agent too.
+	AccessClient bool
+	// Combined takes a line per request in Apache's combined format, by one Write; nil: none.
+	Combined io.Writer
 	// Index answers hosts that are the machine's own loopback names with a list of
 	// the tenants, where no tenant has them.
 	Index bool
+	// HTTPSPort is where clients of http are sent to that are to come by https; 0: 443.
+	HTTPSPort int
 }
 
 // Timeouts and sizes of the connection. A client that keeps within them costs at most
@@ -46,14 +53,19 @@ type Server struct {
 	http *fasthttp.Server
 	apps sync.WaitGroup // requests that an app is at
 
+	assets   *tenants.Cache[*asset] // of all tenants
+	coders   *coders
+	contents sync.Pool // of *contentReader
+
 	working context.Context // of all requests
 	end     context.CancelCauseFunc
 }
 
 // New returns a server that listens nowhere yet.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, coders: newCoders()}
 	s.working, s.end = context.WithCancelCause(context.Background())
+	s.assets, _ = tenants.NewCache[*asset](mostAssets, nil) // no error: the size is a good one
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.malformed,
@@ -88,7 +100,11 @@ func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l}) 
 
 // Shutdown stops listening, lets requests in flight finish and closes idle
 // connections; it waits until ctx is done.
-func (s *Server) Shutdown(ctx context.Context) error { return s.http.ShutdownWithContext(ctx) }
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.ShutdownWithContext(ctx)
+	s.assets.Close()
+	return err
+}
 
 // End ends the apps that are at a request still: they are interrupted, and have a grace.
 func (s *Server) End() { s.end(runtime.ErrShutdown) }

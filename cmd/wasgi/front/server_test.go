@@ -20,13 +20,14 @@ import (
 
 	"wasgi/abi"
 	"wasgi/runtime"
+	"wasgi/tenants"
 )
 
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
 
 // eventually waits for something that no channel tells of.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); {
 		if time.Now().After(end) {
@@ -45,10 +46,12 @@ type app func(run context.Context, req *runtime.Request, resp *response) error
 // fixture is a real server on a real port, for one app.
 type fixture struct {
 	*Server
-	t       *testing.T
+	t       testing.TB
 	app     app
 	timeout time.Duration
 	most    int64 // bytes of a response's body, 0: any number
+	edge    tenants.Edge
+	cache   *tenants.Cache[any]
 	address string
 	ended   sync.WaitGroup // requests that the app is at
 
@@ -121,11 +124,14 @@ func atWork() bool {
 func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	defer f.caught(ctx)
 	unread(ctx.Conn(), false)
-	a := &access{start: time.Now(), id: "r1", log: f.cfg.Access}
-	a.request(ctx)
+	a := f.newAccess(ctx, "r1")
 	t, err := parseTarget(ctx)
 	if err != nil {
 		f.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
+		return
+	}
+	q := ask(ctx, f.cache, t)
+	if f.cached(ctx, a, nil, q) {
 		return
 	}
 	e := environ(ctx, t, "", "tenant", a.id)
@@ -142,14 +148,18 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
 	resp.most = f.most
+	resp.squeeze = f.squeeze(ctx, tenants.Manifest{Edge: f.edge})
 	f.ended.Go(func() {
 		defer cancel()
 		resp.finish(f.app(run, req, resp))
 	})
-	switch err := resp.wait(); {
-	case err != nil:
+	if err := resp.wait(); err != nil {
 		f.refuse(ctx, a, failureOf(err))
-	case resp.stream == nil:
+		return
+	}
+	whole := resp.stream == nil
+	q.answered(resp, whole)
+	if whole {
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
 	}
 }
@@ -157,7 +167,7 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 // client is one connection.
 type client struct {
 	net.Conn
-	t *testing.T
+	t testing.TB
 	r *bufio.Reader
 }
 

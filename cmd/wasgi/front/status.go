@@ -122,7 +122,10 @@ func (f failure) write(ctx *fasthttp.RequestCtx, id string, hits ...quotas.Limit
 	if told := f.tell(); told != "" {
 		text += ": " + told
 	}
-	if names := limitNames(append([]quotas.Limit{f.limit}, hits...)); names != "" {
+	if f.limit != "" {
+		hits = append([]quotas.Limit{f.limit}, hits...)
+	}
+	if names := limitNames(hits); names != "" {
 		ctx.Response.Header.Set(limitHeader, names)
 	}
 	if f.status == fasthttp.StatusServiceUnavailable {
@@ -132,7 +135,7 @@ func (f failure) write(ctx *fasthttp.RequestCtx, id string, hits ...quotas.Limit
 		ctx.SetConnectionClose()
 	}
 	if id != "" {
-		text += fmt.Sprintf("\nRequest %s", id)
+		text += "\nRequest " + id
 	}
 	ctx.SetBodyString(text + "\n")
 }

@@ -87,6 +87,15 @@ func (s *stream) room() {
 	}
 }
 
+// last appends what ends a body and is short: there is room for it.
+func (s *stream) last(end []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.gone && !s.ended {
+		s.ahead = append(s.ahead, end...)
+	}
+}
+
 // finish ends the body; err tells why, if it is not whole.
 func (s *stream) finish(err error) {
 	s.mu.Lock()
