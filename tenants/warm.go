@@ -72,6 +72,9 @@ func (d *discarded) Start(status []byte, _ abi.View) error {
 	return nil
 }
 
+// Expect implements runtime.Response.
+func (d *discarded) Expect(int64) {}
+
 // Write implements runtime.Response.
 func (d *discarded) Write(block []byte, _ bool) error {
 	if d.size += len(block); d.size > mostDiscarded {
