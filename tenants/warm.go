@@ -22,6 +22,7 @@ func (v *version) warm(ctx context.Context, i *runtime.Instance) bool {
 		e, err := h.Environ(m.warmHost(), m.scriptName(), target, v.tenant.Name, warmID)
 		answer := &discarded{}
 		if err == nil {
+			m.AddEnviron(e)
 			err = i.Warm(ctx, &runtime.Request{ID: warmID, Environ: e}, answer)
 			v.tenant.journal.write(warmID, "error", i.Report())
 		}

@@ -32,6 +32,8 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 	a.tenant = tenant.Name
 	e := environ(ctx, t, script, tenant.Name, a.id)
+	addExtensions(e, ctx, t.raw)
+	tenant.Manifest().AddEnviron(e)
 	body, err := addBody(e, ctx, int64(tenant.Quota().RequestBody))
 	if err != nil {
 		tenant.Refused(a.id, err)
