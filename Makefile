@@ -7,7 +7,7 @@
 LISTEN ?= 127.0.0.1:8080
 RECIPE  = go run ./pyruntime/build
 
-.PHONY: help run build runtime apps check test test-cpython bench bench-quotas bench-snapshots bench-front stress clean
+.PHONY: help run build runtime apps check test conformance test-cpython bench bench-quotas bench-snapshots bench-front stress clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
@@ -38,6 +38,10 @@ test: build ## every check and test, with the race detector
 	$(RECIPE) tools gcc libc6-dev wabt
 	$(MAKE) check
 	go test -race -timeout 20m ./...
+
+conformance: build ## test each statement of PEP 3333, and print a table of them
+	@WASGI_BIN=$(CURDIR)/bin/wasgi WASGI_CONFORMANCE_TABLE=$(CURDIR)/bin/conformance.txt \
+		go test -count=1 -timeout 10m ./test/conformance/wsgi; verdict=$$?; cat bin/conformance.txt; exit $$verdict
 
 test-cpython: build ## run CPython's own tests in the sandbox
 	$(RECIPE) tests --out bin/cpython-tests

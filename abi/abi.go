@@ -31,6 +31,7 @@ const (
 	importInputRead     = "input_read"
 	importResponseStart = "response_start"
 	importResponseWrite = "response_write"
+	importResponseFile  = "response_file"
 	importReport        = "report"
 	importWarn          = "warn"
 	importPBKDF2        = "pbkdf2"
@@ -119,6 +120,14 @@ const (
 	ErrorLimit    Error = -5 // over a limit on the request's or the response's size
 	ErrorLength   Error = -6 // more body than the Content-Length the app has set
 	ErrorBody     Error = -7 // the request's body is malformed or was cut short
+	ErrorFile     Error = -8 // the file cannot be read
+)
+
+// What the head of a response may have: bytes of status, names and values in their
+// Pairs, and headers.
+const (
+	MostHead    = 65536
+	MostHeaders = 512
 )
 
 // Digest names a hash function of PBKDF2.
@@ -150,6 +159,8 @@ func (e Error) Error() string {
 		return "the app sent more body than its Content-Length says"
 	case ErrorBody:
 		return "the request's body is malformed or was cut short"
+	case ErrorFile:
+		return "the file cannot be read"
 	}
 	if e == Enough {
 		return "no more of the body is needed"

@@ -116,6 +116,7 @@ struct wasgi_interrupt {
 #define WASGI_IMPORT_INPUT_READ "input_read"         /* (ptr, len) -> bytes read, 0 at the end, or an error */
 #define WASGI_IMPORT_RESPONSE_START "response_start" /* (status, len, headers: Pairs, len) -> error */
 #define WASGI_IMPORT_RESPONSE_WRITE "response_write" /* (ptr, len, last) -> error; last: no block follows */
+#define WASGI_IMPORT_RESPONSE_FILE "response_file"   /* (fd, offset: i64, len: i64) -> error; the file's bytes as blocks, all to its end where len is below 0 */
 #define WASGI_IMPORT_REPORT "report"                 /* (ptr, len): UTF-8 text of the exception that ended the call */
 #define WASGI_IMPORT_WARN "warn"                     /* (ptr, len): UTF-8 text for the app's author, one line; nothing has failed */
 #define WASGI_IMPORT_PBKDF2 "pbkdf2"                 /* (digest, password, len, salt, len, rounds, out, len) -> error */
@@ -164,6 +165,11 @@ struct wasgi_interrupt {
 #define WASGI_ERROR_LIMIT -5    /* over a limit on the request's or the response's size */
 #define WASGI_ERROR_LENGTH -6   /* more body than the Content-Length the app has set */
 #define WASGI_ERROR_BODY -7     /* the request's body is malformed or was cut short */
+#define WASGI_ERROR_FILE -8     /* the file cannot be read */
+
+/* What a head may have: bytes of status, names and values in their Pairs, and headers. */
+#define WASGI_MOST_HEAD 65536
+#define WASGI_MOST_HEADERS 512
 
 /* Digests of pbkdf2. */
 #define WASGI_DIGEST_MD5 1

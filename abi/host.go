@@ -21,6 +21,10 @@ type Host interface {
 	ResponseStart(status []byte, headers View) Error
 	// ResponseWrite takes a block of the body. After a last one, none follows.
 	ResponseWrite(block []byte, last bool) Error
+	// ResponseFile takes n bytes of the file that the guest has open as fd, from offset on,
+	// as blocks of the body; all to its end where n is below 0. The numbers are the guest's,
+	// any.
+	ResponseFile(fd uint32, offset, n int64) Error
 	// Report takes the UTF-8 text of the exception that ended the call.
 	Report(text []byte)
 	// Warn takes a line of UTF-8 for the app's author: nothing has failed.
@@ -63,6 +67,8 @@ func Instantiate(ctx context.Context, r wazero.Runtime) error {
 	export(importInputRead, 2, inputRead, api.ValueTypeI32)
 	export(importResponseStart, 4, responseStart, api.ValueTypeI32)
 	export(importResponseWrite, 3, responseWrite, api.ValueTypeI32)
+	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(responseFile),
+		[]api.ValueType{api.ValueTypeI32, api.ValueTypeI64, api.ValueTypeI64}, []api.ValueType{api.ValueTypeI32}).Export(importResponseFile)
 	export(importReport, 2, report)
 	export(importWarn, 2, warn)
 	export(importPBKDF2, 8, pbkdf2, api.ValueTypeI32)
@@ -99,6 +105,11 @@ func responseStart(ctx context.Context, mod api.Module, stack []uint64) {
 func responseWrite(ctx context.Context, mod api.Module, stack []uint64) {
 	block := view(mod, stack[0], stack[1])
 	e := hostOf(ctx).ResponseWrite(block, uint32(stack[2]) != 0)
+	stack[0] = api.EncodeI32(int32(e))
+}
+
+func responseFile(ctx context.Context, _ api.Module, stack []uint64) {
+	e := hostOf(ctx).ResponseFile(uint32(stack[0]), int64(stack[1]), int64(stack[2]))
 	stack[0] = api.EncodeI32(int32(e))
 }
 

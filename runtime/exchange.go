@@ -9,6 +9,7 @@ import (
 
 	"wasgi/abi"
 	"wasgi/quotas"
+	"wasgi/wasi"
 )
 
 // Request is one request as the guest sees it.
@@ -35,6 +36,8 @@ type Response interface {
 	// Start takes the status, as "200 OK", and the headers; once, before any block.
 	// It refuses what is outside the grammar with abi.ErrorInvalid.
 	Start(status []byte, headers abi.View) error
+	// Expect tells, before any block, how long the body will be, where the app has not.
+	Expect(length int64)
 	// Write takes one block. It may block while the client is slow to take it. After
 	// a last one, which may be empty, none follows. It returns abi.Enough where
 	// further blocks would be of no use: the app is then done without being at fault.
@@ -62,10 +65,11 @@ type exchange struct {
 	warnings []string // what it has for the app's author, in its call
 	err      error    // the first refusal that ends the request
 	meter    *meter
+	files    *wasi.Sandbox // the guest's
 }
 
 func (x *exchange) begin(ctx context.Context, req *Request, resp Response) {
-	*x = exchange{ctx: ctx, request: req, response: resp, phase: phaseHead, report: x.report[:0], meter: x.meter}
+	*x = exchange{ctx: ctx, request: req, response: resp, phase: phaseHead, report: x.report[:0], meter: x.meter, files: x.files}
 }
 
 func (x *exchange) end() {
@@ -127,6 +131,40 @@ func (x *exchange) ResponseWrite(block []byte, last bool) abi.Error {
 	x.meter.usage.Out += quotas.Bytes(len(block))
 	err := x.response.Write(block, last)
 	return x.refuse(err)
+}
+
+// fileBlock is how much of a file is sent at once, in bytes.
+const fileBlock = 64 << 10
+
+// ResponseFile implements abi.Host.
+func (x *exchange) ResponseFile(fd uint32, offset, n int64) abi.Error {
+	if x.phase != phaseBody {
+		return abi.ErrorOrder
+	}
+	if size := x.files.FileSize(fd); n < 0 && offset >= 0 && offset <= size {
+		n = size - offset
+		x.response.Expect(n)
+	}
+	buffer := make([]byte, fileBlock)
+	for n != 0 {
+		if !x.meter.goOn() {
+			return abi.ErrorDeadline
+		}
+		want := buffer
+		if n >= 0 {
+			want = buffer[:min(n, fileBlock)]
+		}
+		got, errno := x.files.ReadFile(fd, want, offset)
+		if errno != wasi.ESUCCESS {
+			return abi.ErrorFile
+		}
+		if e := x.ResponseWrite(want[:got], got < len(want)); e != 0 || got < len(want) {
+			return e
+		}
+		offset += int64(got)
+		n -= int64(got) // below 0 it stays there
+	}
+	return 0
 }
 
 // refuse keeps err as the reason the request fails for and returns what the guest

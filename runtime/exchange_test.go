@@ -12,6 +12,7 @@ import (
 
 	"wasgi/abi"
 	"wasgi/quotas"
+	"wasgi/wasi"
 )
 
 func TestCallsOutOfOrderAreRefused(t *testing.T) {
@@ -44,6 +45,29 @@ func TestCallsOutOfOrderAreRefused(t *testing.T) {
 				t.Error("a call out of order condemns the instance")
 			}
 		})
+	}
+}
+
+// The numbers are the guest's, any.
+func TestFilesThatCannotBeReadAreRefused(t *testing.T) {
+	files, err := wasi.New(wasi.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	for _, p := range []phase{phaseIdle, phaseHead, phaseBody, phaseDone} {
+		want := abi.ErrorOrder
+		if p == phaseBody {
+			want = abi.ErrorFile
+		}
+		for _, fd := range []uint32{0, 1, 3, 1 << 31, 1<<32 - 1} {
+			for _, n := range []int64{-1, 1, 1<<63 - 1, -1 << 63} {
+				x := &exchange{meter: &meter{}, files: files, phase: p}
+				if e := x.ResponseFile(fd, n, n); e != want {
+					t.Errorf("descriptor %d, offset and length %d, phase %d: %v, want %v", fd, n, p, e, want)
+				}
+			}
+		}
 	}
 }
 

@@ -237,6 +237,8 @@ func (a *answer) Start(status []byte, headers abi.View) error {
 	return nil
 }
 
+func (a *answer) Expect(int64) {}
+
 func (a *answer) Write(block []byte, last bool) error {
 	if a.status == "" {
 		a.beforeHead = true

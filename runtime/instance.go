@@ -116,7 +116,7 @@ func (img *Image) prepare(spec Spec, files *wasi.State) (*Instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("files of instance %s: %w", spec.ID, err)
 	}
-	i.sandbox = sandbox
+	i.sandbox, i.exchange.files = sandbox, sandbox
 	i.ctx = abi.WithHost(wasi.WithSandbox(context.Background(), sandbox), &i.exchange)
 	return i, nil
 }

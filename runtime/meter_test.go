@@ -195,6 +195,7 @@ func TestLimitsOfOthersAreHits(t *testing.T) {
 type startFunc func()
 
 func (f startFunc) Start([]byte, abi.View) error { f(); return nil }
+func (f startFunc) Expect(int64)                 {}
 func (f startFunc) Write([]byte, bool) error     { return nil }
 
 // Recursion ends at its limit of native stack, which is taken from the budget step by step.

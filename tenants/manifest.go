@@ -3,13 +3,16 @@ package tenants
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/BurntSushi/toml"
 
+	"wasgi/abi"
 	"wasgi/quotas"
 )
 
@@ -34,11 +37,12 @@ const (
 // Manifest is what a bundle says of itself. ParseManifest makes one; the zero value
 // is not valid.
 type Manifest struct {
-	Entry  string            // "module:callable", or "module:factory()"
-	Hosts  []string          // exact, "*.example.com", or "*" for those nobody has
-	Prefix string            // of the path, "/" or "/like/this"; becomes SCRIPT_NAME
-	Path   []string          // folders of the bundle for sys.path, in order
-	Env    map[string]string // the app's environment variables
+	Entry   string            // "module:callable", or "module:factory()"
+	Hosts   []string          // exact, "*.example.com", or "*" for those nobody has
+	Prefix  string            // of the path, "/" or "/like/this"; becomes SCRIPT_NAME
+	Path    []string          // folders of the bundle for sys.path, in order
+	Env     map[string]string // the app's environment variables
+	Environ map[string]string // further keys of each request's environ
 	// Isolation is how long an instance keeps its state, memory and /tmp: "instance",
 	// from request to request, or "request", for one.
 	Isolation string
@@ -84,6 +88,7 @@ func parseManifest(text, tenant string, p Policy) (Manifest, error) {
 	file.section("static").static(&m.Edge)
 	m.Edge.Errors = file.section("errors").files()
 	m.Env = env.env()
+	m.Environ = file.section("environ").environ()
 	limits.limits(&m.Quota, p.ceiling(tenant, p.Tenant(tenant).Ceilings))
 	limits.done()
 	file.done()
@@ -201,6 +206,13 @@ func validHostPattern(host string) bool {
 func validPrefix(prefix string) bool {
 	return prefix == "/" || strings.HasPrefix(prefix, "/") && path.Clean(prefix) == prefix &&
 		!strings.ContainsFunc(prefix, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '?' || r == '#' || r == '%' })
+}
+
+// AddEnviron adds the bundle's own keys to a request's environ.
+func (m Manifest) AddEnviron(e *abi.Pairs) {
+	for _, name := range slices.Sorted(maps.Keys(m.Environ)) {
+		e.Add(name, m.Environ[name])
+	}
 }
 
 // scriptName returns the prefix as PEP 3333 wants it: "" for the root.

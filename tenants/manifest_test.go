@@ -52,6 +52,10 @@ queue_timeout = "1s"
 request_body = "2KiB"
 response_body = "1MiB"
 log_keep = "64KiB"
+
+[environ]
+"shop.currency" = "€"
+REMOTE_USER = ""
 `, "blog", Policy{})
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +65,9 @@ log_keep = "64KiB"
 	}
 	if !slices.Equal(m.Hosts, []string{"blog.localhost", "*.example.com", "*"}) || !slices.Equal(m.Path, []string{".", "lib", "a/b"}) {
 		t.Errorf("got %q, %q", m.Hosts, m.Path)
+	}
+	if !maps.Equal(m.Environ, map[string]string{"shop.currency": "€", "REMOTE_USER": ""}) {
+		t.Errorf("got %q", m.Environ)
 	}
 	if !maps.Equal(m.Env, map[string]string{"DEBUG": "0", "a.b": "ümlaut", "EMPTY": ""}) {
 		t.Errorf("got %q", m.Env)
@@ -128,10 +135,10 @@ func TestParseManifestRefuses(t *testing.T) {
 		"no hosts":      {"[app]\nentry = \"a:b\"", `app.hosts is missing: want a list of hosts like ["blog.localhost"]`},
 		"no host in it": {manifest("hosts = []", "", ""), `app.hosts is missing: want a list of hosts like ["blog.localhost"]`},
 
-		"unknown table":     {"[apps]\nentry = \"a:b\"", `apps = map[string]interface {}{"entry":"a:b"}: unknown key, known are app, env, limits, static, errors`},
+		"unknown table":     {"[apps]\nentry = \"a:b\"", `apps = map[string]interface {}{"entry":"a:b"}: unknown key, known are app, env, limits, static, errors, environ`},
 		"unknown key":       {manifest(`entrypoint = "x"`, "", ""), `app.entrypoint = "x": unknown key, known are entry, hosts, prefix, path, isolation, warm, idle, https, hsts, compress`},
 		"unknown limit":     {manifest("", "", `processors = 1`), `limits.processors = 1: unknown key, known are ` + strings.Join(limitNames(), ", ")},
-		"a key at the top":  {"entry = \"a:b\"\n" + manifest("", "", ""), `entry = "a:b": unknown key, known are app, env, limits, static, errors`},
+		"a key at the top":  {"entry = \"a:b\"\n" + manifest("", "", ""), `entry = "a:b": unknown key, known are app, env, limits, static, errors, environ`},
 		"share of words":    {manifest("", "", `cpu_share = "1"`), `limits.cpu_share = "1": want a number like 1 or 0.5`},
 		"share of nothing":  {manifest("", "", `cpu_share = 0`), `limits.cpu_share is 0, want 0.01 to 1024`},
 		"negative share":    {manifest("", "", `cpu_share = -0.5`), `limits.cpu_share is -0.5, want 0.01 to 1024`},
@@ -141,6 +148,10 @@ func TestParseManifestRefuses(t *testing.T) {
 		"size per second":   {manifest("", "", `log_keep = "64KiB/s"`), `limits.log_keep = "64KiB/s": want a size like "128MiB"`},
 		"no queue":          {manifest("", "", `queue = 0`), `limits.queue is 0, want 1 to 65536`},
 		"isolation":         {manifest(`isolation = "process"`, "", ""), `app.isolation = "process": want "instance" or "request"`},
+		"a header's key":    {manifest("", "", "") + "[environ]\nHTTP_HOST = \"x\"", `environ.HTTP_HOST = "x": want a string, under a name that the server does not use itself`},
+		"a wsgi key":        {manifest("", "", "") + "[environ]\n\"wsgi.input\" = \"x\"", `environ.wsgi.input = "x": want a string, under a name that the server does not use itself`},
+		"a server's key":    {manifest("", "", "") + "[environ]\nREQUEST_METHOD = \"x\"", `environ.REQUEST_METHOD = "x": want a string, under a name that the server does not use itself`},
+		"a number in it":    {manifest("", "", "") + "[environ]\nX = 1", `environ.X = 1: want a string, under a name that the server does not use itself`},
 		"another case":      {manifest(`Prefix = "/"`, "", ""), `app.Prefix = "/": unknown key, known are entry, hosts, prefix, path, isolation, warm, idle, https, hsts, compress`},
 		"a table in app":    {manifest("", "", "") + "[app.more]\nx = 1", `app.more = map[string]interface {}{"x":1}: unknown key, known are entry, hosts, prefix, path, isolation, warm, idle, https, hsts, compress`},
 		"a long value":      {manifest(`x = "`+long+`"`, "", ""), `app.x = "` + long[:76] + `...: unknown key, known are entry, hosts, prefix, path, isolation, warm, idle, https, hsts, compress`},

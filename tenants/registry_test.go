@@ -144,6 +144,8 @@ type answer struct {
 
 func (a *answer) Start([]byte, abi.View) error { return nil }
 
+func (a *answer) Expect(int64) {}
+
 func (a *answer) Write(block []byte, last bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // table reads one table of a manifest or a configuration key by key, and keeps the first complaint.
@@ -157,6 +158,38 @@ func (t *table) env() map[string]string {
 		env[name] = text
 	}
 	return env
+}
+
+// environ takes all keys of t as names for the environ of PEP 3333: none that is the
+// server's.
+func (t *table) environ() map[string]string {
+	environ := make(map[string]string, len(t.values))
+	for _, name := range slices.Sorted(maps.Keys(t.values)) {
+		v := t.values[name]
+		text, is := v.(string)
+		if !is || !freeKey(name) {
+			t.complain(name, v, "a string, under a name that the server does not use itself")
+			return nil
+		}
+		environ[name] = text
+	}
+	return environ
+}
+
+// freeKey tells whether a key of the environ may be an app's own: it is not the server's,
+// neither now nor where a request brings it.
+func freeKey(name string) bool {
+	for _, start := range []string{"HTTP_", "SSL_", "wsgi.", "wasgi."} {
+		if strings.HasPrefix(name, start) {
+			return false
+		}
+	}
+	switch name {
+	case "REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "REQUEST_URI", "RAW_URI", "CONTENT_TYPE", "CONTENT_LENGTH",
+		"SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE", "REMOTE_ADDR", "REMOTE_PORT", "HTTPS", "":
+		return false
+	}
+	return !strings.ContainsFunc(name, unicode.IsControl)
 }
 
 // done complains of the first key that nobody took.

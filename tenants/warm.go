@@ -22,6 +22,7 @@ func (v *version) warm(ctx context.Context, i *runtime.Instance) bool {
 		e, err := h.Environ(m.warmHost(), m.scriptName(), target, v.tenant.Name, warmID)
 		answer := &discarded{}
 		if err == nil {
+			m.AddEnviron(e)
 			err = i.Warm(ctx, &runtime.Request{ID: warmID, Environ: e}, answer)
 			v.tenant.journal.write(warmID, "error", i.Report())
 		}
@@ -71,6 +72,9 @@ func (d *discarded) Start(status []byte, _ abi.View) error {
 	d.status, _ = strconv.Atoi(code) // what is no number is no failure of the app's
 	return nil
 }
+
+// Expect implements runtime.Response.
+func (d *discarded) Expect(int64) {}
 
 // Write implements runtime.Response.
 func (d *discarded) Write(block []byte, _ bool) error {

@@ -147,6 +147,42 @@ func fdPwrite(c call) Errno {
 	return c.mem.putUint32(c.u32(4), uint32(n))
 }
 
+// ReadFile reads for the host what fd_pread would read: at offset off of the file that the
+// guest has open as fd, into p, until p is full or the file ends. The numbers may be any.
+//
+// Errors: as fd_pread.
+func (s *Sandbox) ReadFile(fd uint32, p []byte, off int64) (int, Errno) {
+	d, errno := s.fds.get(fd)
+	if errno == ESUCCESS {
+		errno = d.needFile(RightFdRead)
+	}
+	switch {
+	case errno != ESUCCESS:
+		return 0, errno
+	case d.stream != nil:
+		return 0, ESPIPE
+	case off < 0:
+		return 0, EINVAL
+	case off > math.MaxInt64-int64(len(p)):
+		return 0, ESUCCESS // no file is that long: its end
+	}
+	return d.file.ReadAt(p, off)
+}
+
+// FileSize returns the size of the regular file that the guest has open as fd, a number
+// that may be any; -1 where it is none, or cannot be told.
+func (s *Sandbox) FileSize(fd uint32) int64 {
+	d, errno := s.fds.get(fd)
+	if errno != ESUCCESS || d.file == nil || d.typ != FiletypeRegularFile {
+		return -1
+	}
+	stat, errno := d.file.Stat()
+	if errno != ESUCCESS || stat.Size > math.MaxInt64 {
+		return -1
+	}
+	return int64(stat.Size)
+}
+
 // synced syncs d if its flags ask for that after each write.
 func (c call) synced(d *descriptor) Errno {
 	if d.file == nil || d.flags&(FdflagSync|FdflagDsync) == 0 {

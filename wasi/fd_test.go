@@ -60,6 +60,38 @@ func TestReadWriteSeek(t *testing.T) {
 	})
 }
 
+func TestReadFileReadsForTheHost(t *testing.T) {
+	writable(t, func(t *testing.T, g *guest) {
+		fd := g.open("f", oflagCreat, true)
+		g.write(fd, "hello world")
+		for _, test := range []struct {
+			fd    uint32
+			off   int64
+			want  string
+			errno Errno
+		}{
+			{fd, 0, "hello", ESUCCESS}, {fd, 8, "rld", ESUCCESS}, {fd, 11, "", ESUCCESS}, {fd, math.MaxInt64, "", ESUCCESS},
+			{fd, -1, "", EINVAL}, {fd, math.MinInt64, "", EINVAL},
+			{0, 0, "", ESPIPE}, {1, 0, "", ENOTCAPABLE}, {3, 0, "", EISDIR}, {fd + 1, 0, "", EBADF}, {math.MaxUint32, 0, "", EBADF},
+		} {
+			p := make([]byte, 5)
+			n, errno := g.box.ReadFile(test.fd, p, test.off)
+			if string(p[:n]) != test.want || errno != test.errno {
+				t.Errorf("descriptor %d at %d: %q, %v; want %q, %v", test.fd, test.off, p[:n], errno, test.want, test.errno)
+			}
+		}
+		for fd, want := range map[uint32]int64{fd: 11, 0: -1, 1: -1, 3: -1, fd + 1: -1, math.MaxUint32: -1} {
+			if got := g.box.FileSize(fd); got != want {
+				t.Errorf("descriptor %d: %d bytes, want %d", fd, got, want)
+			}
+		}
+		g.ok("fd_tell", fd, 0)
+		if got := g.u64(0); got != 11 {
+			t.Errorf("the descriptor moved to %d", got)
+		}
+	})
+}
+
 func TestVectors(t *testing.T) {
 	writable(t, func(t *testing.T, g *guest) {
 		fd := g.open("f", oflagCreat, true)

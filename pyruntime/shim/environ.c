@@ -41,7 +41,7 @@ bool environ_ready(void)
 		&& constants_set("wsgi.multiprocess", Py_NewRef(Py_True))
 		&& constants_set("wsgi.run_once", Py_NewRef(Py_False))
 		&& constants_set("wsgi.input_terminated", Py_NewRef(Py_True))
-		&& constants_set("wsgi.file_wrapper", attribute_of("wsgiref.util", "FileWrapper"))
+		&& constants_set("wsgi.file_wrapper", file_wrapper())
 		&& constants_set("wasgi.limits", attribute_of("wasgi", "limits"));
 }
 

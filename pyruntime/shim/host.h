@@ -17,6 +17,9 @@ int32_t host_response_start(const void *status, uint32_t status_len, const void 
 WASGI_IMPORT(WASGI_IMPORT_RESPONSE_WRITE)
 int32_t host_response_write(const void *block, uint32_t len, uint32_t last);
 
+WASGI_IMPORT(WASGI_IMPORT_RESPONSE_FILE)
+int32_t host_response_file(int32_t fd, int64_t offset, int64_t len);
+
 WASGI_IMPORT(WASGI_IMPORT_REPORT)
 void host_report(const void *text, uint32_t len);
 

@@ -10,10 +10,13 @@ struct response {
 	uint64_t serial;
 	PyObject *status;
 	pairs_writer headers;
+	int64_t length; /* the Content-Length, -1 where there is none */
+	int64_t count;  /* bytes of body so far */
 	bool called; /* start_response was called, or tried */
 	bool ready;  /* status and headers stand */
 	bool sent;   /* the host has them */
 	bool enough; /* the host needs no further block */
+	bool cut;    /* what is beyond the Content-Length is left out */
 };
 
 static PyTypeObject *response_type;
@@ -46,6 +49,9 @@ void raise_host_error(int error)
 		return;
 	case WASGI_ERROR_LENGTH:
 		PyErr_SetString(PyExc_ValueError, "more body than the Content-Length header says");
+		return;
+	case WASGI_ERROR_FILE:
+		PyErr_SetString(PyExc_OSError, "the file cannot be read");
 		return;
 	case WASGI_ERROR_BODY:
 		PyErr_SetString(PyExc_OSError, "the request's body is malformed or was cut short");
@@ -149,7 +155,25 @@ static bool check_header(PyObject *name, PyObject *value)
 	return true;
 }
 
-static bool add_header(pairs_writer *w, PyObject *header)
+/* Notes what a Content-Length says. RFC 9110, section 8.6. */
+static bool set_length(response *r, PyObject *value)
+{
+	const Py_UCS1 *s = PyUnicode_1BYTE_DATA(value);
+	Py_ssize_t len = PyUnicode_GET_LENGTH(value);
+	int64_t n = 0;
+	bool ok = len > 0;
+
+	for (Py_ssize_t i = 0; ok && i < len; i++)
+		ok = is_digit(s[i]) && !__builtin_mul_overflow(n, 10, &n) && !__builtin_add_overflow(n, s[i] - '0', &n);
+	if (!ok || (r->length >= 0 && r->length != n)) {
+		PyErr_Format(PyExc_ValueError, ok ? "a second Content-Length says otherwise: %.200R" : "not a Content-Length: %.200R", value);
+		return false;
+	}
+	r->length = n;
+	return true;
+}
+
+static bool add_header(response *r, PyObject *header)
 {
 	PyObject *name, *value;
 
@@ -159,9 +183,22 @@ static bool add_header(pairs_writer *w, PyObject *header)
 	}
 	name = PyTuple_GET_ITEM(header, 0);
 	value = PyTuple_GET_ITEM(header, 1);
-	return check_header(name, value)
-		&& pairs_add(w, (const char *)PyUnicode_1BYTE_DATA(name), (size_t)PyUnicode_GET_LENGTH(name),
-	                     (const char *)PyUnicode_1BYTE_DATA(value), (size_t)PyUnicode_GET_LENGTH(value));
+	if (!check_header(name, value))
+		return false;
+	if (same_name(PyUnicode_1BYTE_DATA(name), PyUnicode_GET_LENGTH(name), "content-length") && !set_length(r, value))
+		return false;
+	return pairs_add(&r->headers, (const char *)PyUnicode_1BYTE_DATA(name), (size_t)PyUnicode_GET_LENGTH(name),
+	                 (const char *)PyUnicode_1BYTE_DATA(value), (size_t)PyUnicode_GET_LENGTH(value));
+}
+
+/* The host would refuse a larger head, but too late for the app to see where it comes from. */
+static bool check_size(const response *r, PyObject *status)
+{
+	if (r->headers.len + (size_t)PyUnicode_GET_LENGTH(status) <= WASGI_MOST_HEAD && r->headers.count <= WASGI_MOST_HEADERS)
+		return true;
+	PyErr_Format(PyExc_ValueError, "status and headers are larger than the server sends: %u headers, %zu bytes",
+	             (unsigned)r->headers.count, r->headers.len);
+	return false;
 }
 
 static bool set_head(response *r, PyObject *status, PyObject *headers)
@@ -174,9 +211,12 @@ static bool set_head(response *r, PyObject *status, PyObject *headers)
 		return false;
 	}
 	pairs_reset(&r->headers);
+	r->length = -1;
 	for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++)
-		if (!add_header(&r->headers, PyList_GET_ITEM(headers, i)))
+		if (!add_header(r, PyList_GET_ITEM(headers, i)))
 			return false;
+	if (!check_size(r, status))
+		return false;
 	Py_XSETREF(r->status, Py_NewRef(status));
 	r->ready = true;
 	return true;
@@ -265,15 +305,37 @@ bool response_enough(const response *r)
 	return r->enough;
 }
 
-static bool send_block(response *r, const char *bytes, Py_ssize_t len, bool last)
+void response_cut(response *r)
 {
-	int32_t answer;
+	r->cut = true;
+}
 
-	if (r->enough)
-		return true;
-	answer = host_response_write(bytes, (uint32_t)len, last);
+/* What the host has answered to a part of the body. */
+static bool took(response *r, int32_t answer)
+{
 	r->enough = answer == WASGI_ENOUGH;
 	return r->enough || host_agrees(answer);
+}
+
+static bool send_block(response *r, const char *bytes, Py_ssize_t len, bool last)
+{
+	if (r->enough)
+		return true;
+	if (r->cut && r->length >= 0 && len > r->length - r->count)
+		len = (Py_ssize_t)(r->length - r->count);
+	r->count += len;
+	if (!took(r, host_response_write(bytes, (uint32_t)len, last)))
+		return false;
+	if (r->cut && r->count == r->length)
+		r->enough = true;
+	return true;
+}
+
+bool response_file(response *r, int fd, int64_t offset)
+{
+	int64_t len = r->length < 0 ? -1 : r->length > r->count ? r->length - r->count : 0;
+
+	return r->enough || (send_head(r) && took(r, host_response_file(fd, offset, len)));
 }
 
 bool response_block(response *r, PyObject *block, bool last)
@@ -353,6 +415,8 @@ response *response_new(void)
 	r->serial = request_serial;
 	r->status = NULL;
 	memset(&r->headers, 0, sizeof r->headers);
-	r->called = r->ready = r->sent = r->enough = false;
+	r->length = -1;
+	r->count = 0;
+	r->called = r->ready = r->sent = r->enough = r->cut = false;
 	return r;
 }

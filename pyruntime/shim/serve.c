@@ -24,6 +24,15 @@ static bool send_blocks(response *r, PyObject *body)
 
 	if (count == -1 && PyErr_Occurred())
 		return false;
+	if (file_is(body)) {
+		response_cut(r);
+		switch (file_send(r, body)) {
+		case -1:
+			return false;
+		case 1:
+			return response_end(r);
+		}
+	}
 	blocks = PyObject_GetIter(body);
 	if (blocks == NULL)
 		return false;

@@ -71,8 +71,20 @@ response *response_new(void);
 bool response_block(response *r, PyObject *block, bool last);
 /* response_enough tells whether further blocks would be of no use. */
 bool response_enough(const response *r);
+/* response_file sends a file's bytes from offset on, as far as the Content-Length goes. */
+bool response_file(response *r, int fd, int64_t offset);
+/* response_cut has what is beyond the Content-Length left out from now on, rather than raise. */
+void response_cut(response *r);
 /* response_end sends what is left at the iterable's end: at least the head. */
 bool response_end(response *r);
+
+/* file.c: wsgi.file_wrapper. */
+bool file_ready(void);
+PyObject *file_wrapper(void);
+/* file_is tells whether body is one. */
+bool file_is(PyObject *body);
+/* file_send sends the file of one: 1 done, 0 it is to be iterated over, -1 an exception. */
+int file_send(response *r, PyObject *body);
 
 /* report.c: tells the host of the pending exception and clears it; the outcome to return. */
 int report_exception(void);

@@ -102,7 +102,7 @@ static bool prepare(void)
 	PyObject *module = PyImport_ImportModule("wasgi._report");
 
 	Py_XDECREF(module);
-	return module != NULL && interrupt_ready() && input_ready() && response_ready() && environ_ready();
+	return module != NULL && interrupt_ready() && input_ready() && response_ready() && file_ready() && environ_ready();
 }
 
 WASGI_EXPORT(WASGI_EXPORT_START)

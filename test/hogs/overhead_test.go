@@ -172,4 +172,6 @@ func (r *ignored) Start(status []byte, _ abi.View) error {
 	return nil
 }
 
+func (r *ignored) Expect(int64) {}
+
 func (r *ignored) Write([]byte, bool) error { return nil }

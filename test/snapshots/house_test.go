@@ -145,6 +145,8 @@ type body []byte
 
 func (b *body) Start([]byte, abi.View) error { return nil }
 
+func (b *body) Expect(int64) {}
+
 func (b *body) Write(block []byte, _ bool) error {
 	*b = append(*b, block...)
 	return nil

@@ -38,6 +38,8 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	e := environ(ctx, t, script, tenant.Name, a.id)
+	addExtensions(e, ctx, t.raw)
+	tenant.Manifest().AddEnviron(e)
 	body, err := addBody(e, ctx, int64(tenant.Quota().RequestBody))
 	if err != nil {
 		tenant.Refused(a.id, err)

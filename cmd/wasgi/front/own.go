@@ -24,7 +24,9 @@ func OwnEnviron(host, script, target, tenant, id string) (*abi.Pairs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a request for %q: %w", target, err)
 	}
-	return environ(&ctx, t, script, tenant, id), nil
+	e := environ(&ctx, t, script, tenant, id)
+	addExtensions(e, &ctx, t.raw)
+	return e, nil
 }
 
 // ownConn has the addresses of a connection, and is none.

@@ -19,13 +19,8 @@ import (
 	"wasgi/runtime"
 )
 
-// What an app may send as a head, and the longest body that is handed over whole
-// rather than streamed, in bytes.
-const (
-	mostHead    = 64 << 10
-	mostHeaders = 512
-	wholeBody   = 1 << 20
-)
+// wholeBody is the longest body that is handed over whole rather than streamed, in bytes.
+const wholeBody = 1 << 20
 
 // response takes what the app answers, on the goroutine that runs the app, while the
 // connection's goroutine waits. A body that is whole with its first block is handed
@@ -117,7 +112,7 @@ func (r *response) Start(status []byte, headers abi.View) error {
 	if r.ctx == nil {
 		return r.lost()
 	}
-	if len(status)+headers.Size() > mostHead || headers.Len() > mostHeaders {
+	if len(status)+headers.Size() > abi.MostHead || headers.Len() > abi.MostHeaders {
 		return errHead
 	}
 	code, reason, ok := parseStatus(status)
@@ -216,6 +211,15 @@ func validValue(value []byte) bool {
 		}
 	}
 	return true
+}
+
+// Expect implements runtime.Response.
+func (r *response) Expect(length int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx != nil && r.length < 0 && r.sent == 0 && !r.beyond(length) {
+		r.length = length
+	}
 }
 
 // Write implements runtime.Response.

@@ -419,7 +419,7 @@ func TestHeadsThatAreRefused(t *testing.T) {
 		return err
 	})
 	var many strings.Builder
-	for range mostHeaders + 1 {
+	for range abi.MostHeaders + 1 {
 		many.WriteString("|X|1")
 	}
 	for name, query := range map[string]string{
@@ -455,7 +455,7 @@ func TestABigHeadIsRefused(t *testing.T) {
 		size, _ := strconv.Atoi(key(req, "QUERY_STRING")) // 0 for "again"
 		return blocks([]string{"X-Big", strings.Repeat("x", size)}, "hello")(run, req, resp)
 	})
-	for size, want := range map[int]int{mostHead / 2: 200, mostHead: 500, 10 << 20: 500} {
+	for size, want := range map[int]int{abi.MostHead / 2: 200, abi.MostHead: 500, 10 << 20: 500} {
 		c := f.dial()
 		c.send("GET /?"+strconv.Itoa(size)+" HTTP/1.1\nHost: h", "")
 		if got, _, _ := c.read("GET"); got.StatusCode != want {
