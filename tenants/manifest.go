@@ -44,9 +44,12 @@ type Manifest struct {
 	Isolation string
 	// Warm are paths below Prefix that are requested once, in order, before the app's
 	// snapshot is taken.
-	Warm  []string
-	Idle  time.Duration // after which an instance that nobody needed is closed
-	Quota quotas.Quota
+	Warm []string
+	Idle time.Duration // after which an instance that nobody needed is closed
+	// Streaming lets the app read a body while it comes. Else a request has an instance
+	// when its body is there, and who sends slowly holds none.
+	Streaming bool
+	Quota     quotas.Quota
 }
 
 // DefaultManifest returns what holds for a tenant whose bundle says nothing.
@@ -78,6 +81,7 @@ func parseManifest(text, tenant string, p Policy) (Manifest, error) {
 	app.str("isolation", &m.Isolation)
 	app.strs("warm", &m.Warm)
 	app.duration("idle", &m.Idle)
+	app.boolean("streaming", &m.Streaming)
 	app.done()
 	m.Env = env.env()
 	limits.limits(&m.Quota, p.ceiling(tenant, p.Tenant(tenant).Ceilings))

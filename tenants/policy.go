@@ -19,6 +19,7 @@ type Policy struct {
 	// Snapshots is the most memory, of Memory, that snapshots of apps may take that are kept
 	// for the next instance; 0: defaultSnapshots.
 	Snapshots quotas.Bytes
+	HTTP      HTTP // of connections
 	// Defaults are the limits of a bundle that does not say; zero: quotas.Default.
 	Defaults quotas.Quota
 	// Ceilings are the highest limits that a bundle may have; zero: quotas.Most.
@@ -48,7 +49,7 @@ const (
 // DefaultPolicy returns what holds where the operator says nothing, but for Memory: see
 // ReadPolicy.
 func DefaultPolicy() Policy {
-	return Policy{CPUs: goruntime.GOMAXPROCS(0), Defaults: quotas.Default(), Ceilings: quotas.Most()}
+	return Policy{CPUs: goruntime.GOMAXPROCS(0), HTTP: DefaultHTTP(), Defaults: quotas.Default(), Ceilings: quotas.Most()}
 }
 
 // cpus returns how many guests run at once.
@@ -105,6 +106,9 @@ func (p *Policy) read(top *table) {
 	server.sizeBetween("snapshots", &p.Snapshots, leastSnapshots, mostServerMemory)
 	server.integerBetween("cpus", &p.CPUs, 1, mostCPUs)
 	server.done()
+	http := top.section("http")
+	p.HTTP.read(http)
+	http.done()
 	ceilings := top.section("ceilings")
 	ceilings.limits(&p.Ceilings, nil)
 	ceilings.done()

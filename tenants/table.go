@@ -115,6 +115,19 @@ func (t *table) integer(key string, to *int) {
 	*to = int(n)
 }
 
+func (t *table) boolean(key string, to *bool) {
+	v, ok := t.take(key)
+	if !ok {
+		return
+	}
+	is, ok := v.(bool)
+	if !ok {
+		t.complain(key, v, "true or false")
+		return
+	}
+	*to = is
+}
+
 // float takes a number, whole or not.
 func (t *table) float(key string, to *float64) {
 	v, ok := t.take(key)

@@ -124,7 +124,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	tellUnserved(policy, found, log)
-	server := front.New(opts.front(registry, log))
+	server := front.New(opts.front(policy, registry, log))
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	log.Info("listening", "address", listener.Addr().String(), "bundles", len(found), "state", host.State)
@@ -153,8 +153,8 @@ func tune(policy tenants.Policy) {
 }
 
 // front returns what the flags say of HTTP.
-func (o serveOptions) front(registry *tenants.Registry, log *slog.Logger) front.Config {
-	cfg := front.Config{Registry: registry, Log: log, Index: o.index}
+func (o serveOptions) front(policy tenants.Policy, registry *tenants.Registry, log *slog.Logger) front.Config {
+	cfg := front.Config{Registry: registry, Log: log, Index: o.index, HTTP: policy.HTTP}
 	if o.access {
 		cfg.Access = log
 	}

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"wasgi/quotas"
 )
 
@@ -44,15 +42,12 @@ type sent struct {
 	took   time.Duration
 }
 
-// request copies what the line tells of the request.
-func (a *access) request(ctx *fasthttp.RequestCtx) {
+// request takes what the line tells of the request.
+func (a *access) request(r *request) {
 	if a.log == nil {
 		return
 	}
-	a.remote = ctx.RemoteAddr().String()
-	a.method = string(ctx.Method())
-	a.target = string(ctx.Request.Header.RequestURI())
-	a.host = string(ctx.Request.Header.Host())
+	a.remote, a.method, a.target, a.host = r.peer.String(), r.method, r.target.raw, r.target.authority
 }
 
 // begin is called before the app runs.

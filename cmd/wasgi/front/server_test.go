@@ -20,6 +20,7 @@ import (
 
 	"wasgi/abi"
 	"wasgi/runtime"
+	"wasgi/tenants"
 )
 
 // patience is how long a test waits for what must happen.
@@ -49,6 +50,7 @@ type fixture struct {
 	app     app
 	timeout time.Duration
 	most    int64 // bytes of a response's body, 0: any number
+	kept    bool  // bodies are kept until they are whole
 	address string
 	ended   sync.WaitGroup // requests that the app is at
 
@@ -79,9 +81,14 @@ func (f *fixture) clearLog() {
 // left no goroutine.
 func newFixture(t *testing.T, timeout time.Duration, a app) *fixture {
 	t.Helper()
+	return newFixtureWith(t, timeout, tenants.DefaultHTTP(), a)
+}
+
+func newFixtureWith(t *testing.T, timeout time.Duration, h tenants.HTTP, a app) *fixture {
+	t.Helper()
 	f := &fixture{t: t, app: a, timeout: timeout}
 	f.Server = New(Config{
-		Log: slog.New(slog.DiscardHandler), Access: slog.New(slog.NewTextHandler(f, nil)),
+		HTTP: h, Log: slog.New(slog.DiscardHandler), Access: slog.New(slog.NewTextHandler(f, nil)),
 	})
 	f.http.Handler = f.handle
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -120,19 +127,29 @@ func atWork() bool {
 // handle is Server.handle with the app in the place of a tenant's.
 func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	defer f.caught(ctx)
-	unread(ctx.Conn(), false)
+	c := ctx.Conn().(*conn)
+	c.handled, c.ctx = true, ctx
+	c.linger.Store(!c.content.whole())
 	a := &access{start: time.Now(), id: "r1", log: f.cfg.Access}
-	a.request(ctx)
-	t, err := parseTarget(ctx)
-	if err != nil {
-		f.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
-		return
+	a.request(&c.request)
+	if !f.answer(ctx, c, a) {
+		c.settle(ctx)
 	}
-	e := environ(ctx, t, "", "tenant", a.id)
-	body, err := addBody(e, ctx, mostBody)
+}
+
+func (f *fixture) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
+	if c.refused != nil || c.request.target.rest == "" {
+		return f.Server.answer(ctx, c, a)
+	}
+	e := environ(&c.request, c.LocalAddr(), "", "tenant", a.id)
+	p := bodyPolicy{most: mostBody}
+	if f.kept {
+		p.spool = f.spool
+	}
+	body, err := addBody(e, c, p)
 	if err != nil {
 		f.refuse(ctx, a, failureOf(err))
-		return
+		return false
 	}
 	req := &runtime.Request{ID: a.id, Environ: e}
 	if body != nil {
@@ -151,7 +168,10 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 		f.refuse(ctx, a, failureOf(err))
 	case resp.stream == nil:
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
+	default:
+		return true
 	}
+	return false
 }
 
 // client is one connection.
@@ -326,7 +346,7 @@ func TestForms(t *testing.T) {
 		if key(req, "PATH_INFO") == "/again" {
 			return blocks(nil, "again")(run, req, resp)
 		}
-		return forms[unescape(key(req, "QUERY_STRING"))].app(run, req, resp)
+		return forms[unescaped(key(req, "QUERY_STRING"))].app(run, req, resp)
 	})
 	for name, test := range forms {
 		t.Run(name, func(t *testing.T) {
@@ -398,7 +418,7 @@ func TestHeadersOfTheAppReachTheClient(t *testing.T) {
 
 func TestHeadsThatAreRefused(t *testing.T) {
 	f := newFixture(t, patience, func(_ context.Context, req *runtime.Request, resp *response) error {
-		text := strings.Split(unescape(key(req, "QUERY_STRING")), "|")
+		text := strings.Split(unescaped(key(req, "QUERY_STRING")), "|")
 		err := begin(resp, text[0], text[1:]...)
 		if err == nil {
 			return resp.Write([]byte("taken"), true)
@@ -455,4 +475,9 @@ func TestABigHeadIsRefused(t *testing.T) {
 			t.Error("the connection takes no further request")
 		}
 	}
+}
+
+func unescaped(s string) string {
+	text, _ := unescape(s)
+	return text
 }
