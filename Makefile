@@ -59,13 +59,14 @@ bench-snapshots: build ## measure cold starts, restarts, slots, and many tenants
 	$(RECIPE) tools uwsgi uwsgi-plugin-python3 python3
 	WASGI_BIN=$(CURDIR)/bin/wasgi go test -count=1 -run '^$$' -bench Snapshots -benchtime 1x -timeout 30m ./test/snapshots
 
-bench-front: ## measure static files and 404s against a bare fasthttp server, in turn in one run
+bench-front: ## measure the front end alone against fasthttp, and beside 10,000 slow clients
 	$(RECIPE) tools wabt
-	go test -run '^$$' -bench BenchmarkFront -benchtime 1x -timeout 10m ./cmd/wasgi/front
+	go test -count=1 -run '^$$' -bench Front -benchtime 1x -timeout 20m ./cmd/wasgi/front
 
-stress: build ## the long runs: hostile calls, a model file system, system calls traced, instances by the ten thousand
+stress: build ## the long runs: hostile calls and requests, a model file system, system calls traced, instances by the ten thousand
 	$(RECIPE) tools strace
 	WASI_HOSTILE_CALLS=1000000 WASI_MODEL_STEPS=100000 go test -count=1 -run 'HostileCalls|Model' -v ./wasi
+	WASGI_FRONT_MUTANTS=1000000 go test -count=1 -timeout 20m -run 'GateAlone|MutatedRequests' -v ./cmd/wasgi/front
 	WASGI_STRESS=1 go test -count=1 -v ./test/conformance/trace
 	WASGI_AUDITS=10000 go test -count=1 -run Audited -v -timeout 20m ./runtime
 	WASGI_CLONES=100000 WASGI_CYCLES=100000 WASGI_CYCLE_TENANTS=200 go test -count=1 -v -timeout 30m ./test/snapshots

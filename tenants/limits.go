@@ -87,6 +87,12 @@ func (t *table) sizeBetween(key string, to *quotas.Bytes, least, most quotas.Byt
 	between(t, key, given, *to, least, most)
 }
 
+func (t *table) durationBetween(key string, to *time.Duration, least, most time.Duration) {
+	_, given := t.values[key]
+	t.duration(key, to)
+	between(t, key, given, *to, least, most)
+}
+
 func (t *table) integerBetween(key string, to *int, least, most int) {
 	_, given := t.values[key]
 	t.integer(key, to)

@@ -48,10 +48,13 @@ type Manifest struct {
 	Isolation string
 	// Warm are paths below Prefix that are requested once, in order, before the app's
 	// snapshot is taken.
-	Warm  []string
-	Idle  time.Duration // after which an instance that nobody needed is closed
-	Edge  Edge
-	Quota quotas.Quota
+	Warm []string
+	Idle time.Duration // after which an instance that nobody needed is closed
+	// Streaming lets the app read a body while it comes. Else a request has an instance
+	// when its body is there, and who sends slowly holds none.
+	Streaming bool
+	Edge      Edge
+	Quota     quotas.Quota
 }
 
 // DefaultManifest returns what holds for a tenant whose bundle says nothing.
@@ -84,6 +87,7 @@ func parseManifest(text, tenant string, p Policy) (Manifest, error) {
 	app.strs("warm", &m.Warm)
 	app.duration("idle", &m.Idle)
 	app.edge(&m.Edge)
+	app.boolean("streaming", &m.Streaming)
 	app.done()
 	file.section("static").static(&m.Edge)
 	m.Edge.Errors = file.section("errors").files()

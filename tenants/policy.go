@@ -23,6 +23,7 @@ type Policy struct {
 	Access    AccessLog
 	// HTTPSPort is where tenants that want https have their clients sent to; 0: 443.
 	HTTPSPort int
+	HTTP      HTTP // of connections
 	// Defaults are the limits of a bundle that does not say; zero: quotas.Default.
 	Defaults quotas.Quota
 	// Ceilings are the highest limits that a bundle may have; zero: quotas.Most.
@@ -54,7 +55,7 @@ const (
 // DefaultPolicy returns what holds where the operator says nothing, but for Memory: see
 // ReadPolicy.
 func DefaultPolicy() Policy {
-	return Policy{CPUs: goruntime.GOMAXPROCS(0), Cache: usualCache, Defaults: quotas.Default(), Ceilings: quotas.Most()}
+	return Policy{CPUs: goruntime.GOMAXPROCS(0), Cache: usualCache, HTTP: DefaultHTTP(), Defaults: quotas.Default(), Ceilings: quotas.Most()}
 }
 
 // cpus returns how many guests run at once.
@@ -114,6 +115,9 @@ func (p *Policy) read(top *table) {
 	server.integerBetween("https_port", &p.HTTPSPort, 1, 65535)
 	server.accessLog(&p.Access)
 	server.done()
+	http := top.section("http")
+	p.HTTP.read(http)
+	http.done()
 	ceilings := top.section("ceilings")
 	ceilings.limits(&p.Ceilings, nil)
 	ceilings.done()

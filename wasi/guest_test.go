@@ -330,7 +330,10 @@ func hostFile(t testing.TB, content string, elem ...string) {
 func dataDir(t testing.TB, q Quota) (*Data, string) {
 	t.Helper()
 	root, dir := hostDir(t)
-	d := DataDir(root, q)
+	d, err := DataDir(root, q)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return d, dir
 }
 
@@ -347,7 +350,10 @@ func writable(t *testing.T, fn func(t *testing.T, g *guest)) {
 	})
 	t.Run("linked", func(t *testing.T) {
 		root, _ := hostDir(t)
-		d := LinkedDir(root, Quota{})
+		d, err := LinkedDir(root, Quota{})
+		if err != nil {
+			t.Fatal(err)
+		}
 		fn(t, newGuest(t, Config{Preopens: []Mount{{"/", d}}}))
 	})
 }

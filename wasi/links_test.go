@@ -7,7 +7,10 @@ import (
 // linked returns a guest on a LinkedDir.
 func linked(t *testing.T) *guest {
 	root, _ := hostDir(t)
-	d := LinkedDir(root, Quota{})
+	d, err := LinkedDir(root, Quota{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return newGuest(t, Config{Preopens: []Mount{{"/", d}}})
 }
 

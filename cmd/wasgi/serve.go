@@ -115,7 +115,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	host.KeepLogs, host.KeepSnapshots = true, true
-	cfg := front.Config{Log: log, Index: opts.index, HTTPSPort: policy.HTTPSPort}
+	cfg := front.Config{Log: log, Index: opts.index, HTTPSPort: policy.HTTPSPort, HTTP: policy.HTTP}
 	accessFile, err := opts.access(&cfg, policy, e.std.out)
 	if err != nil {
 		free()

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"wasgi/quotas"
 )
 
@@ -53,25 +51,21 @@ type sent struct {
 }
 
 // newAccess begins the line of a request.
-func (s *Server) newAccess(ctx *fasthttp.RequestCtx, id string) *access {
+func (s *Server) newAccess(r *request, id string) *access {
 	a := &access{start: time.Now(), id: id, log: s.cfg.Access, lines: s.cfg.Combined, full: s.cfg.AccessClient}
-	a.request(ctx)
+	a.request(r)
 	return a
 }
 
-// request copies what the line tells of the request.
-func (a *access) request(ctx *fasthttp.RequestCtx) {
+// request takes what the line tells of the request.
+func (a *access) request(r *request) {
 	if a.log == nil && a.lines == nil {
 		return
 	}
-	a.remote = ctx.RemoteAddr().String()
-	a.method = string(ctx.Method())
-	a.target = string(ctx.Request.Header.RequestURI())
-	a.host = string(ctx.Request.Header.Host())
+	a.remote, a.method, a.target, a.host = r.peer.String(), r.method, r.target.raw, r.target.authority
 	if a.full || a.lines != nil {
-		a.proto = string(ctx.Request.Header.Protocol())
-		a.referer = string(ctx.Request.Header.Peek("Referer"))
-		a.agent = string(ctx.Request.Header.UserAgent())
+		a.proto = protocol(r)
+		a.referer, a.agent = r.first("Referer"), r.first("User-Agent")
 	}
 }
 

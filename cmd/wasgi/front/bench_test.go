@@ -59,7 +59,7 @@ func BenchmarkFront(b *testing.B) {
 			b.Run(name+"/"+log, func(b *testing.B) {
 				use()
 				for range b.N {
-					compare(b, request, f.address, bare)
+					compareFile(b, request, f.address, bare)
 				}
 			})
 		}
@@ -88,10 +88,10 @@ func answerOf(b *testing.B, address, request string) (*fasthttp.Response, []byte
 func bareServer(b *testing.B, like *fasthttp.Response, body []byte) string {
 	b.Helper()
 	status, kind := like.StatusCode(), string(like.Header.ContentType())
-	var head []header
+	var head []rawHeader
 	for name, value := range like.Header.All() {
 		if !isName(name, "Content-Type") && !isName(name, "Content-Length") && !isName(name, "Server") {
-			head = append(head, header{bytes.Clone(name), bytes.Clone(value)})
+			head = append(head, rawHeader{bytes.Clone(name), bytes.Clone(value)})
 		}
 	}
 	server := &fasthttp.Server{Name: "wasgi", Handler: func(ctx *fasthttp.RequestCtx) {
@@ -117,7 +117,7 @@ func bareServer(b *testing.B, like *fasthttp.Response, body []byte) string {
 }
 
 // compare reports how much one server answers in the time of the other.
-func compare(b *testing.B, request, own, bare string) {
+func compareFile(b *testing.B, request, own, bare string) {
 	var ratios []float64
 	answered := [2]int{}
 	ours, theirs := connections(b, own), connections(b, bare)

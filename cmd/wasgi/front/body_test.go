@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -17,6 +16,7 @@ import (
 	"wasgi/abi"
 	"wasgi/quotas"
 	"wasgi/runtime"
+	"wasgi/tenants"
 )
 
 // readBody reads what the app gets as its body, and how.
@@ -81,7 +81,7 @@ func TestRequestBodies(t *testing.T) {
 		text    string
 		closed  bool
 	}{
-		"none":                       {"/", of("", ""), 200, "0 pulled=false 0", false},
+		"none":                       {"/", of("", ""), 200, "0 pulled=false no CONTENT_LENGTH", false},
 		"of no length":               {"/", of(lengthed(0)), 200, "0 pulled=false 0", false},
 		"short":                      {"/", of(lengthed(5)), 200, "5 pulled=false 5", false},
 		"all at hand":                {"/", of(lengthed(bodyAtHand)), 200, "8192 pulled=false 8192", false},
@@ -222,19 +222,6 @@ func TestABodyIsReadWhileTheResponseIsSent(t *testing.T) {
 	}
 }
 
-// RFC 9112, section 6.3: the encoding counts, and the connection does not go on.
-func TestALengthBesideAnEncoding(t *testing.T) {
-	f := newFixture(t, patience, reader(t))
-	c := f.dial()
-	c.send("POST / HTTP/1.1\nHost: h\nContent-Length: 5\nTransfer-Encoding: chunked", "3\r\nbbb\r\n0\r\n\r\nGET /again HTTP/1.1\r\nHost: h\r\n\r\n")
-	if _, text, err := c.read("POST"); !strings.HasPrefix(text, "3 pulled=true no CONTENT_LENGTH") || err != nil {
-		t.Errorf("got %q, %v", text, err)
-	}
-	if !c.ended() {
-		t.Error("the connection is open")
-	}
-}
-
 // The connection is the next request's when a response is out, whatever the app does.
 func TestABodyIsNotReadAfterItsRequest(t *testing.T) {
 	answered, read := make(chan struct{}), make(chan error, 1)
@@ -264,45 +251,47 @@ func TestABodyIsNotReadAfterItsRequest(t *testing.T) {
 }
 
 // pipe is a body on one end of a connection without a network.
-func pipe(t *testing.T, stream io.Reader, left int64) (*requestBody, net.Conn) {
+func pipe(t *testing.T, length, most int64) (*requestBody, net.Conn) {
 	t.Helper()
 	here, there := net.Pipe()
 	t.Cleanup(func() { here.Close(); there.Close() })
-	if stream == nil {
-		stream = here
-	}
-	b := &requestBody{stream: stream, conn: here, most: left}
+	h := tenants.DefaultHTTP()
+	c := &conn{Conn: here, http: &h}
+	c.request.length = length
+	c.began()
+	b := &requestBody{from: &c.content, conn: c, most: most}
 	b.until(context.Background())
 	return b, there
 }
 
 func TestCloseEndsARead(t *testing.T) {
-	b, _ := pipe(t, nil, 100)
-	got := make(chan error)
-	go func() {
-		_, err := b.Read(make([]byte, 10))
-		got <- err
-	}()
-	eventually(t, "the read is under way", func() bool {
-		if b.mu.TryLock() {
-			b.mu.Unlock()
-			return false
+	for range 20 {
+		b, _ := pipe(t, 100, 100)
+		got := make(chan error)
+		go func() {
+			_, err := b.Read(make([]byte, 10))
+			got <- err
+		}()
+		eventually(t, "the read is under way", func() bool {
+			if b.mu.TryLock() {
+				b.mu.Unlock()
+				return false
+			}
+			return true
+		})
+		b.close()
+		if err := <-got; err == nil {
+			t.Error("no error")
 		}
-		return true
-	})
-	time.Sleep(5 * time.Millisecond) // past its SetReadDeadline
-	b.close()
-	if err := <-got; err == nil {
-		t.Error("no error")
+		if _, err := b.Read(make([]byte, 10)); !errors.Is(err, runtime.ErrGone) {
+			t.Errorf("after close: %v", err)
+		}
+		b.close()
 	}
-	if _, err := b.Read(make([]byte, 10)); !errors.Is(err, runtime.ErrGone) {
-		t.Errorf("after close: %v", err)
-	}
-	b.close()
 }
 
 func TestABodyEndsAtTheDeadline(t *testing.T) {
-	b, _ := pipe(t, nil, 100)
+	b, _ := pipe(t, 100, 100)
 	run, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	b.until(run)
@@ -316,8 +305,13 @@ func TestABodyEndsAtTheDeadline(t *testing.T) {
 }
 
 func TestTheLimitOfABodyStays(t *testing.T) {
-	b, _ := pipe(t, iotest.OneByteReader(strings.NewReader("abcd")), 2)
-	for i, want := range []error{nil, nil, abi.ErrorLimit, abi.ErrorLimit, abi.ErrorLimit} {
+	b, there := pipe(t, 100, 2)
+	go func() {
+		for range 4 {
+			io.WriteString(there, "a")
+		}
+	}()
+	for i, want := range []error{nil, nil, abi.ErrorLimit, abi.ErrorLimit} {
 		if n, err := b.Read(make([]byte, 10)); !errors.Is(err, want) || err != nil && n != 0 {
 			t.Errorf("read %d: %d, %v, want %v", i, n, err, want)
 		}
@@ -341,9 +335,7 @@ func TestMalformedRequests(t *testing.T) {
 	}{
 		"no HTTP":              {"\x16\x03\x01\x02\x00\r\n\r\n", 400},
 		"no version":           {"GET /\r\nHost: h\r\n\r\n", 400},
-		"a head too long":      {"GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", headBytes) + "\r\n\r\n", 431},
-		"a target of no path":  {"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 400},
-		"a tunnel":             {"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n", 400},
+		"a head too long":      {"GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 8<<10) + "\r\n\r\n", 431},
 		"a host of spaces":     {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400},
 		"a length of letters":  {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n", 400},
 		"two lengths":          {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nbbbbb", 400},

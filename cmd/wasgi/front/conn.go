@@ -2,10 +2,16 @@ package front
 
 import (
 	"io"
+	"math"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"wasgi/tenants"
 )
 
 // What is read of a body that nobody wants, after the response: a client that is still
@@ -15,92 +21,190 @@ const (
 	lingerBytes = 64 << 20
 )
 
-// listener hands out connections that close gently.
-type listener struct{ net.Listener }
+// How much of a response must be taken within the write timeout, and is copied at once, in
+// bytes.
+const (
+	writeStep  = 64 << 10
+	fileStep   = 1 << 20
+	copyBuffer = 8 << 10
+)
 
-func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &conn{Conn: c}, nil
+// listener hands out connections that have a gate, and close gently.
+type listener struct {
+	net.Listener
+	http  *tenants.HTTP
+	count *addresses
 }
 
-// conn is a client's connection.
+// Accept implements net.Listener. It goes on where the process has no descriptor left, or
+// the client was gone at once: that is over in moments.
+func (l listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			if own := l.conn(c); own != nil {
+				return own, nil
+			}
+		case isPassing(err):
+			time.Sleep(acceptPause)
+		default:
+			return nil, err
+		}
+	}
+}
+
+// conn puts a gate before a connection; nil where its client has too many.
+func (l listener) conn(c net.Conn) *conn {
+	own := &conn{Conn: c, http: l.http, count: l.count, peer: peerOf(c.RemoteAddr())}
+	own.trusted = trusts(l.http, own.peer)
+	own.preface = own.trusted && l.http.ProxyProtocol
+	if !own.trusted && !own.counted() {
+		c.Close()
+		return nil
+	}
+	return own
+}
+
+// conn is a client's connection. fasthttp reads from it heads of requests, one by one, each
+// written anew for what the gate has let through (gate.go); bodies are read past fasthttp
+// (content.go).
 type conn struct {
 	net.Conn
-	unread atomic.Bool // the client may be sending a body that is not read
-	ended  atomic.Bool // the client sends no more
+	http    *tenants.HTTP
+	count   *addresses
+	peer    peer // as far as the connection tells, or the PROXY protocol
+	trusted bool
+	preface bool       // the PROXY protocol's header is to come
+	over    bool       // its client has more connections than it may
+	counts  netip.Addr // as whose connection it is counted; the zero Addr: nobody's
 
-	behind *contentReader // what is written waits for it; nil: for nothing
+	in       []byte // received; in[at:] is not taken
+	at       int
+	head     head
+	out      []byte // the head that fasthttp reads; out[told:] it has not read
+	told     int
+	request  request  // the latest
+	refused  *refusal // in place of the request
+	handled  bool     // the request has come to the handler
+	requests int
+	content  content // of the latest request
+
+	readBy  time.Time // the deadlines that are set
+	writeBy time.Time
+	ctx     *fasthttp.RequestCtx // of the requests; nil before the first
+	linger  atomic.Bool          // the client may be sending what is not read
+	closed  atomic.Bool
+	shut    atomic.Bool // a read under way is to end
 }
 
-// Read implements net.Conn.
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if err == io.EOF {
-		c.ended.Store(true)
+// RemoteAddr implements net.Conn: where a proxy tells the client by the PROXY protocol, that
+// one's.
+func (c *conn) RemoteAddr() net.Addr {
+	if !c.peer.forwarded {
+		return c.Conn.RemoteAddr()
 	}
-	return n, err
+	return &net.TCPAddr{IP: c.peer.addr.AsSlice(), Port: int(c.peer.port)}
 }
 
-// cutOff tells whether the client's last bytes have been read, and more was wanted.
-func cutOff(c net.Conn) bool {
-	own, ok := c.(*conn)
-	return ok && own.ended.Load()
-}
-
-// unread notes on a connection whether its client may be sending a body in vain.
-func unread(c net.Conn, is bool) {
-	if own, ok := c.(*conn); ok {
-		own.unread.Store(is)
+// Write implements net.Conn. A client that takes nothing for the write timeout is given up.
+func (c *conn) Write(p []byte) (int, error) {
+	sent := 0
+	for {
+		c.writing()
+		n, err := c.Conn.Write(p[sent:min(len(p), sent+writeStep)])
+		if sent += n; err != nil || sent == len(p) {
+			return sent, err
+		}
 	}
 }
 
-// ReadFrom implements io.ReaderFrom: what a stream has goes out at once, and a file
-// without being copied.
+// writing sets the deadline of a write anew, where the last one has lost an eighth.
+func (c *conn) writing() {
+	most := c.http.WriteTimeout
+	if now := time.Now(); c.writeBy.Sub(now) < most-most/8 {
+		c.writeBy = now.Add(most)
+		c.Conn.SetWriteDeadline(c.writeBy) // an error shows in the write
+	}
+}
+
+// ReadFrom implements io.ReaderFrom: what a stream has goes out at once, and a file without
+// a copy.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
 	to, ok := c.Conn.(io.ReaderFrom)
+	file, limit := fileOf(r)
+	if !ok || file == nil {
+		return io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{r}, make([]byte, copyBuffer))
+	}
+	for sent := int64(0); ; {
+		c.writing()
+		n, err := to.ReadFrom(&io.LimitedReader{R: file, N: min(limit.N, fileStep)})
+		limit.N -= n
+		if sent += n; n == 0 || err != nil {
+			return sent, err
+		}
+	}
+}
+
+// fileOf returns the file that r reads, and how much of it.
+func fileOf(r io.Reader) (*os.File, *io.LimitedReader) {
+	limit, ok := r.(*io.LimitedReader)
 	if !ok {
-		return io.Copy(struct{ io.Writer }{c.Conn}, r)
+		limit = &io.LimitedReader{R: r, N: math.MaxInt64}
 	}
-	if part, ok := r.(*io.LimitedReader); ok {
-		switch body := part.R.(type) {
-		case *os.File:
-			return c.sendFile(to, body, part)
-		case *contentReader:
-			n, err := body.send()
-			part.N -= n
-			return n, err
-		}
-	}
-	return to.ReadFrom(r)
+	file, _ := limit.R.(*os.File)
+	return file, limit
 }
 
-// filePiece is how much of a file a client may take writeTimeout for, in bytes.
-const filePiece = 256 << 10
+// Deadlines are the gate's: those that fasthttp sets are not taken.
 
-// sendFile sends the part of f that is left, piece by piece.
-func (c *conn) sendFile(to io.ReaderFrom, f *os.File, part *io.LimitedReader) (sent int64, err error) {
-	for part.N > 0 && err == nil {
-		c.SetWriteDeadline(time.Now().Add(writeTimeout))
-		piece := min(part.N, filePiece)
-		var n int64
-		n, err = to.ReadFrom(&io.LimitedReader{R: f, N: piece})
-		part.N -= n
-		sent += n
-		if n < piece {
-			break // the file has become shorter
-		}
+func (c *conn) SetDeadline(time.Time) error      { return nil }
+func (c *conn) SetReadDeadline(time.Time) error  { return nil }
+func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+
+// settle is called when a response is there, and its body not one that is still sent: where
+// what is left of the request stands in the way of the next, the connection ends.
+func (c *conn) settle(ctx *fasthttp.RequestCtx) {
+	c.linger.Store(c.refused != nil || !c.content.whole())
+	if c.refused != nil || !c.content.skippable() {
+		ctx.SetConnectionClose()
 	}
-	return sent, err
 }
 
-// Close closes the connection; where a body is under way, first the sending side only,
-// until the client has seen the response or the time is over.
+// readUntil sets the deadline of reading.
+func (c *conn) readUntil(end time.Time) error {
+	if end != c.readBy {
+		if err := c.Conn.SetReadDeadline(end); err != nil {
+			return err
+		}
+		c.readBy = end
+	}
+	if c.shut.Load() {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// interrupt ends a read under way, and others until resume.
+func (c *conn) interrupt() {
+	c.shut.Store(true)
+	c.Conn.SetReadDeadline(time.Now()) // an error is the connection's end
+}
+
+func (c *conn) resume() {
+	c.readBy = time.Time{}
+	c.shut.Store(false)
+}
+
+// Close closes the connection; where the client is still sending, first the sending side
+// only, until the client has seen the response or the time is over.
 func (c *conn) Close() error {
+	if c.closed.Swap(true) {
+		return nil
+	}
+	c.uncount()
 	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if ok && c.unread.Load() && half.CloseWrite() == nil {
+	if ok && c.linger.Load() && half.CloseWrite() == nil {
 		c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
 		io.CopyN(io.Discard, c.Conn, lingerBytes) // whatever ends it, the connection goes
 	}

@@ -1,89 +1,176 @@
 package front
 
 import (
+	"errors"
 	"io"
 	"net"
+	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"wasgi/quotas"
 )
 
-// mostBuffered is how long a body is, in bytes, that leaves in one piece with its head by
-// way of fasthttp's buffer.
-const mostBuffered = 3 << 10
+const limitBodyTimeout quotas.Limit = "body_timeout"
 
-// setContent makes content, which must not change any more, the body. A longer one leaves
-// with its head by one system call: fasthttp does that itself, but not on connections that
-// are wrapped, as ours are.
-func (s *Server) setContent(ctx *fasthttp.RequestCtx, content []byte) {
-	own, ok := ctx.Conn().(*conn)
-	if !ok || len(content) <= mostBuffered || ctx.IsHead() || !isPlainTCP(own) {
-		ctx.Response.SetBodyRaw(content)
-		return
+// bodyStep is how much of a body must come within the body's timeout, in bytes.
+const bodyStep = 16 << 10
+
+// content is the body of a request as it comes from the connection: decoded, and nothing of
+// what follows. It is one goroutine's at a time.
+type content struct {
+	c      *conn
+	left   int64 // bytes to come where the length is known
+	chunks *chunked
+	ask    bool // the client waits for a 100
+	mute   bool // it gets none any more: the response is on its way
+	err    error
+
+	patience time.Duration // how long the client may still be waited for
+	step     int64         // bytes that give it new patience
+}
+
+func newContent(c *conn) content {
+	b := content{c: c, left: c.request.length, ask: c.request.expect}
+	if c.request.length < 0 {
+		b.left, b.chunks = 0, &chunked{limits: c.http}
 	}
-	r, ok := s.contents.Get().(*contentReader)
-	if !ok {
-		r = &contentReader{server: s}
+	return b
+}
+
+// whole tells whether all of the body has been read.
+func (b *content) whole() bool {
+	return b.left == 0 && (b.chunks == nil || b.chunks.state == ended)
+}
+
+// Read implements io.Reader. A refusal is of a body that is none; other errors but io.EOF are
+// of the connection. Whoever waited for a 100 is told to go on.
+func (b *content) Read(p []byte) (int, error) { return b.read(p, time.Time{}) }
+
+// read is Read that waits no longer than until, where that is set.
+func (b *content) read(p []byte, until time.Time) (int, error) {
+	if b.err != nil || b.whole() {
+		return 0, b.end()
 	}
-	r.conn, r.rest = own, content
-	ctx.Response.SetBodyStream(r, len(content))
-}
-
-// contentReader is a body in memory. What is read of it fills a buffer behind the head;
-// the connection holds that back, and sends it together with the rest.
-type contentReader struct {
-	server *Server
-	conn   *conn
-	held   []byte // copied: what was to be written while the rest was not read
-	rest   []byte
-	pieces [2][]byte
-	vector net.Buffers
-}
-
-// Read implements io.Reader.
-func (r *contentReader) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 {
-		return 0, io.EOF
+	if len(p) == 0 {
+		return 0, nil
 	}
-	n := copy(p, r.rest)
-	if r.rest = r.rest[n:]; len(r.rest) > 0 {
-		r.conn.behind = r
+	if b.ask {
+		b.ask = false
+		if !b.mute && b.c.at == len(b.c.in) {
+			if _, err := b.c.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
+				return 0, b.failed(err)
+			}
+		}
 	}
-	return n, nil
+	if b.chunks != nil {
+		return b.readChunks(p, until)
+	}
+	n, err := b.raw(p[:min(int64(len(p)), b.left)], until)
+	b.left -= int64(n)
+	return n, err
 }
 
-// Close implements io.Closer: the body is sent, or cannot be.
-func (r *contentReader) Close() error {
-	r.conn.behind = nil
-	r.conn, r.held, r.rest, r.pieces, r.vector = nil, r.held[:0], nil, [2][]byte{}, nil
-	r.server.contents.Put(r)
-	return nil
+func (b *content) end() error {
+	if b.err == nil {
+		return io.EOF
+	}
+	return b.err
 }
 
-// send sends what is held back, and all that is left behind it; it returns how much of
-// the latter went out.
-func (r *contentReader) send() (int64, error) {
-	held, rest := len(r.held), len(r.rest)
-	r.pieces = [2][]byte{r.held, r.rest}
-	r.vector, r.rest, r.conn.behind = r.pieces[:], nil, nil
-	sent, err := r.vector.WriteTo(r.conn.Conn)
-	r.held = r.held[:0]
-	return min(max(0, sent-int64(held)), int64(rest)), err
-}
-
-// Write implements net.Conn.
-func (c *conn) Write(p []byte) (int, error) {
-	r := c.behind
+// failed keeps an error: nothing can be read after it.
+func (b *content) failed(err error) error {
+	var timeout net.Error
 	switch {
-	case r == nil:
-		return c.Conn.Write(p)
-	case len(r.held) == 0:
-		r.held = append(r.held, p...)
-		return len(p), nil
+	case err == io.EOF:
+		err = bad("the request ends in the middle of its body")
+	case errors.As(err, &timeout) && timeout.Timeout() && b.patience <= 0:
+		err = refusal{status: fasthttp.StatusRequestTimeout, limit: limitBodyTimeout, reason: limitBodyTimeout.Error()}
 	}
-	c.behind = nil
-	if _, err := c.Conn.Write(r.held); err != nil {
-		return 0, err
+	b.err = err
+	return err
+}
+
+// readChunks reads what the next chunk has.
+func (b *content) readChunks(p []byte, until time.Time) (int, error) {
+	c, d := b.c, b.chunks
+	for d.state != inChunk {
+		taken, err := d.lines(c.in[c.at:])
+		c.at += taken
+		switch {
+		case err != nil:
+			return 0, b.failed(err)
+		case d.state == ended:
+			return 0, io.EOF
+		case d.state == inChunk:
+			continue
+		}
+		if _, err := b.wait(until, c.fill); err != nil {
+			return 0, b.failed(err)
+		}
 	}
-	r.held = r.held[:0]
-	return c.Conn.Write(p)
+	n, err := b.raw(p[:min(int64(len(p)), d.left)], until)
+	d.passed(int64(n))
+	return n, err
+}
+
+// raw takes bytes that were received, or receives them.
+func (b *content) raw(p []byte, until time.Time) (int, error) {
+	c := b.c
+	if c.at < len(c.in) {
+		n := copy(p, c.in[c.at:])
+		c.at += n
+		return n, nil
+	}
+	n, err := b.wait(until, func(end time.Time) (int, error) {
+		if err := c.readUntil(end); err != nil {
+			return 0, err
+		}
+		return c.Conn.Read(p)
+	})
+	if n > 0 {
+		return n, nil
+	}
+	return 0, b.failed(err)
+}
+
+// wait receives, as long as the client has not tried the server's patience.
+func (b *content) wait(until time.Time, receive func(time.Time) (int, error)) (int, error) {
+	if b.step <= 0 {
+		b.step, b.patience = bodyStep, b.c.http.BodyTimeout
+	}
+	start := time.Now()
+	end := start.Add(b.patience)
+	if !until.IsZero() && until.Before(end) {
+		end = until
+	}
+	n, err := receive(end)
+	b.patience -= time.Since(start)
+	b.step -= int64(n)
+	return n, err
+}
+
+// skip reads what is left of the body, so that the next request can be read; it tells
+// whether that was possible.
+func (b *content) skip() bool {
+	if b.c == nil || b.whole() {
+		return true
+	}
+	if !b.skippable() {
+		return false
+	}
+	end := time.Now().Add(lingerTime)
+	for n, p := 0, make([]byte, 4<<10); !b.whole() && n < mostUnread; {
+		more, err := b.read(p, end)
+		if n += more; err != nil {
+			return err == io.EOF
+		}
+	}
+	return b.whole()
+}
+
+// skippable tells whether the rest of the body is worth reading. A client that waits for a
+// 100 may go on with its next request, or with the body: nobody knows.
+func (b *content) skippable() bool {
+	return b.whole() || b.err == nil && !b.ask && b.chunks == nil && b.left <= mostUnread
 }

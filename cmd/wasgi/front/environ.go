@@ -1,134 +1,129 @@
 package front
 
 import (
-	"bytes"
 	"net"
 	"strconv"
 	"strings"
-
-	"github.com/valyala/fasthttp"
 
 	"wasgi/abi"
 )
 
 // header is one request header on its way into the environ.
-type header struct {
-	name  []byte // as an environ key: HTTP_USER_AGENT
-	value []byte
-}
+type header struct{ key, value string }
 
 // environ packs the request as PEP 3333's environ, the one copy of it that is made.
 // https://peps.python.org/pep-3333/#environ-variables
-func environ(ctx *fasthttp.RequestCtx, t target, script, tenant, id string) *abi.Pairs {
+func environ(r *request, local net.Addr, script, tenant, id string) *abi.Pairs {
 	e := &abi.Pairs{}
 	e.Reserve(2048)
-	h := &ctx.Request.Header
-	e.AddBytes([]byte("REQUEST_METHOD"), h.Method())
+	t := r.target
+	e.Add("REQUEST_METHOD", r.method)
 	e.Add("SCRIPT_NAME", script)
 	e.Add("PATH_INFO", strings.TrimPrefix(t.path, script))
 	e.Add("QUERY_STRING", t.query)
 	e.Add("REQUEST_URI", t.raw)
 	e.Add("RAW_URI", t.raw)
-	e.AddBytes([]byte("SERVER_PROTOCOL"), h.Protocol())
+	e.Add("SERVER_PROTOCOL", protocol(r))
 	e.Add("SERVER_SOFTWARE", "wasgi")
-	addAddresses(e, ctx, t)
-	addContent(e, h)
-	for _, header := range headers(h.RawHeaders(), t.authority) {
-		e.AddBytes(header.name, header.value)
+	addAddresses(e, r, local)
+	for _, header := range headers(r) {
+		e.Add(header.key, header.value)
 	}
-	e.Add("wsgi.url_scheme", scheme(ctx))
+	e.Add("wsgi.url_scheme", r.peer.scheme)
+	if r.peer.scheme == schemeHTTPS {
+		e.Add("HTTPS", "on")
+	}
 	e.Add("wasgi.request_id", id)
 	e.Add("wasgi.tenant", tenant)
 	return e
 }
 
-func scheme(ctx *fasthttp.RequestCtx) string {
-	if ctx.IsTLS() {
-		return "https"
+func protocol(r *request) string {
+	if r.minor == 0 {
+		return "HTTP/1.0"
 	}
-	return "http"
+	return "HTTP/1.1"
 }
 
 // addAddresses adds both ends of the connection. A Unix socket's have no port, and
 // the PEP wants SERVER_PORT all the same.
-func addAddresses(e *abi.Pairs, ctx *fasthttp.RequestCtx, t target) {
-	name, port := t.host, "80"
-	if local, ok := ctx.LocalAddr().(*net.TCPAddr); ok {
-		port = strconv.Itoa(local.Port)
+func addAddresses(e *abi.Pairs, r *request, local net.Addr) {
+	name, port := r.target.host, "80"
+	if r.peer.scheme == schemeHTTPS {
+		port = "443"
+	}
+	if tcp, ok := local.(*net.TCPAddr); ok {
 		if name == "" {
-			name = local.IP.String()
+			name = tcp.IP.String()
 		}
+		if !r.peer.forwarded {
+			port = strconv.Itoa(tcp.Port)
+		}
+	}
+	if _, given, ok := cutPort(r.target.authority); ok && given != "" && r.peer.forwarded {
+		port = given
 	}
 	if name == "" {
 		name = "localhost"
 	}
 	e.Add("SERVER_NAME", name)
 	e.Add("SERVER_PORT", port)
-	if remote, ok := ctx.RemoteAddr().(*net.TCPAddr); ok {
-		e.Add("REMOTE_ADDR", remote.IP.String())
-		e.Add("REMOTE_PORT", strconv.Itoa(remote.Port))
+	if !r.peer.addr.IsValid() {
+		e.Add("REMOTE_ADDR", "")
 		return
 	}
-	e.Add("REMOTE_ADDR", "")
-}
-
-// addContent adds what the PEP keeps out of HTTP_*. A chunked body has no length.
-func addContent(e *abi.Pairs, h *fasthttp.RequestHeader) {
-	if length := h.Peek("Content-Length"); len(length) > 0 && h.ContentLength() >= 0 {
-		e.Add("CONTENT_LENGTH", strconv.Itoa(h.ContentLength()))
-	}
-	if kind := h.ContentType(); len(kind) > 0 {
-		e.AddBytes([]byte("CONTENT_TYPE"), kind)
+	e.Add("REMOTE_ADDR", r.peer.addr.String())
+	if r.peer.port != 0 {
+		e.Add("REMOTE_PORT", strconv.Itoa(int(r.peer.port)))
 	}
 }
 
-// headers returns the HTTP_* keys of a request's raw header lines. A repeated header
-// is joined as RFC 9110, section 5.3 says, Cookie with ";" as section 4.2.3 of RFC
-// 6265bis. Left out are names with an underscore, which would stand for another
-// header's, and Proxy, which programs take for a setting of their own (httpoxy).
-func headers(raw []byte, authority string) []header {
-	list := make([]header, 0, 16)
-	for len(raw) > 0 {
-		var line []byte
-		line, raw, _ = bytes.Cut(raw, []byte{'\n'})
-		name, value, ok := bytes.Cut(bytes.TrimRight(line, "\r"), []byte{':'})
-		if !ok || len(name) == 0 || bytes.IndexByte(name, '_') >= 0 {
-			continue
+// headers returns the keys of a request's headers. A repeated one is joined as RFC 9110,
+// section 5.3 says, Cookie with ";" as section 4.2.3 of RFC 6265bis. What the PEP keeps out
+// of HTTP_* has its own keys. Names with an underscore, and Proxy, which programs take for a
+// setting of their own (httpoxy), are not there: the gate drops them.
+func headers(r *request) []header {
+	list := make([]header, 0, len(r.fields)+1)
+	for _, f := range r.fields {
+		switch kindOf(f.name) {
+		case fieldLength:
+			list = append(list, header{"CONTENT_LENGTH", strconv.FormatInt(r.length, 10)})
+		case fieldType:
+			if f.value != "" {
+				list = append(list, header{"CONTENT_TYPE", f.value})
+			}
+		case fieldHost:
+			list = append(list, header{"HTTP_HOST", r.target.authority})
+		default:
+			list = join(list, header{environKey(f.name), f.value})
 		}
-		key := environKey(name)
-		switch string(key) {
-		case "HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE", "HTTP_PROXY":
-			continue
-		case "HTTP_HOST":
-			value = []byte(authority)
-		}
-		list = join(list, header{key, bytes.Trim(value, " \t")})
+	}
+	if r.codings != "" {
+		list = append(list, header{"HTTP_TRANSFER_ENCODING", r.codings})
 	}
 	return list
 }
 
 func join(list []header, h header) []header {
 	for i := range list {
-		if !bytes.Equal(list[i].name, h.name) {
+		if list[i].key != h.key {
 			continue
 		}
-		if string(h.name) == "HTTP_HOST" {
-			return list
-		}
 		comma := ","
-		if string(h.name) == "HTTP_COOKIE" {
+		if h.key == "HTTP_COOKIE" {
 			comma = "; "
 		}
-		list[i].value = bytes.Join([][]byte{list[i].value, h.value}, []byte(comma))
+		list[i].value += comma + h.value
 		return list
 	}
 	return append(list, h)
 }
 
-func environKey(name []byte) []byte {
-	key := make([]byte, 0, len("HTTP_")+len(name))
+func environKey(name string) string {
+	key := make([]byte, 0, 64)
 	key = append(key, "HTTP_"...)
-	for _, c := range name {
+	for i := range len(name) {
+		c := name[i]
 		switch {
 		case c == '-':
 			c = '_'
@@ -137,5 +132,5 @@ func environKey(name []byte) []byte {
 		}
 		key = append(key, c)
 	}
-	return key
+	return string(key)
 }

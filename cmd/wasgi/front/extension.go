@@ -5,16 +5,13 @@ import (
 	"crypto/tls"
 	"encoding/pem"
 
-	"github.com/valyala/fasthttp"
-
 	"wasgi/abi"
 )
 
 // addExtensions adds to the environ what is not the PEP's: the target as it was sent, and
-// what is known of TLS, under the names of Apache's mod_ssl.
-func addExtensions(e *abi.Pairs, ctx *fasthttp.RequestCtx, raw string) {
+// what is known of TLS, nil for none, under the names of Apache's mod_ssl.
+func addExtensions(e *abi.Pairs, state *tls.ConnectionState, raw string) {
 	e.Add("wasgi.raw_target", raw)
-	state := ctx.TLSConnectionState()
 	if state == nil {
 		return
 	}

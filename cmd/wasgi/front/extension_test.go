@@ -25,7 +25,7 @@ func TestTLSIsToldInTheEnviron(t *testing.T) {
 	var seen map[string]string
 	server := &fasthttp.Server{Handler: func(ctx *fasthttp.RequestCtx) {
 		e := &abi.Pairs{}
-		addExtensions(e, ctx, "/raw?")
+		addExtensions(e, ctx.TLSConnectionState(), "/raw?")
 		view, err := abi.ParsePairs(e.Bytes())
 		if err != nil {
 			t.Error(err)

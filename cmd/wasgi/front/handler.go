@@ -16,58 +16,82 @@ import (
 // writes the response after it has returned.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	defer s.caught(ctx)
-	unread(ctx.Conn(), ctx.Request.IsBodyStream())
-	a := s.newAccess(ctx, newID())
-	t, err := parseTarget(ctx)
-	if err != nil {
-		s.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
-		return
+	c := ctx.Conn().(*conn) // what listener hands out
+	c.handled, c.ctx = true, ctx
+	c.linger.Store(!c.content.whole())
+	a := s.newAccess(&c.request, newID())
+	if streams := s.answer(ctx, c, a); !streams {
+		c.settle(ctx)
 	}
+}
+
+// newID returns the name of a request: 16 digits that nobody foresees.
+func newID() string {
+	const digits = "0123456789abcdef"
+	id := make([]byte, 16)
+	for i, n := 0, rand.Uint64(); i < len(id); i, n = i+1, n>>4 {
+		id[i] = digits[n&15]
+	}
+	return string(id)
+}
+
+// answer makes the response, and tells whether its body is a stream.
+func (s *Server) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
+	if c.refused != nil {
+		s.refuse(ctx, a, failureOf(*c.refused))
+		return false
+	}
+	if c.request.target.rest == "" {
+		s.own(ctx, a, &c.request)
+		return false
+	}
+	t := c.request.target
 	tenant, script := s.cfg.Registry.Route(t.host, t.path)
 	if tenant == nil {
-		s.unknown(ctx, a, t)
-		return
+		s.unknown(ctx, a, &c.request)
+		return false
 	}
 	a.tenant = tenant.Name
+	c.request.describe(ctx)
 	defer strictTransport(ctx, tenant)
 	if s.redirected(ctx, a, tenant, t) || s.static(ctx, a, tenant, strings.TrimPrefix(t.path, script)) {
-		return
+		return false
 	}
 	q := ask(ctx, tenant.Cache(), t)
 	if s.cached(ctx, a, tenant, q) {
-		return
+		return false
 	}
-	e := environ(ctx, t, script, tenant.Name, a.id)
-	addExtensions(e, ctx, t.raw)
+	e := environ(&c.request, c.LocalAddr(), script, tenant.Name, a.id)
+	addExtensions(e, ctx.TLSConnectionState(), t.raw)
 	tenant.Manifest().AddEnviron(e)
-	body, err := addBody(e, ctx, int64(tenant.Quota().RequestBody))
+	body, err := addBody(e, c, s.bodyPolicy(tenant))
 	if err != nil {
 		tenant.Refused(a.id, err)
 		s.fail(ctx, a, tenant, failureOf(err))
-		return
+		return false
 	}
 	req := &runtime.Request{ID: a.id, Environ: e}
 	if body != nil {
 		req.Body = body
 	} else {
-		req.Usage.In = quotas.Bytes(max(0, ctx.Request.Header.ContentLength()))
+		req.Usage.In = quotas.Bytes(max(0, c.request.length))
 	}
-	s.serve(ctx, a, tenant, req, body, q)
+	return s.serve(ctx, a, tenant, req, body, q)
 }
 
-// newID returns a name for a request: 16 digits, by chance.
-func newID() string {
-	const digits = "0123456789abcdef"
-	var id [16]byte
-	for i, n := 0, rand.Uint64(); i < len(id); i, n = i+1, n>>4 {
-		id[i] = digits[n&15]
+func (s *Server) bodyPolicy(tenant *tenants.Tenant) bodyPolicy {
+	m := tenant.Manifest()
+	p := bodyPolicy{most: int64(m.Quota.RequestBody)}
+	if !m.Streaming {
+		p.spool = s.spool
 	}
-	return string(id[:])
+	return p
 }
 
 // serve runs the app on a goroutine of its own and returns when the response's head
-// and whole body, or the stream that its body will come from, are in ctx.
-func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody, q *asking) {
+// and whole body, or the stream that its body will come from, are in ctx. It tells whether
+// it is a stream.
+func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, req *runtime.Request, body *requestBody, q *asking) bool {
 	run := newTerm(s.working, tenant.Quota().Timeout, ctx.Conn())
 	body.until(run)
 	resp := newResponse(run, ctx, a, req, body)
@@ -82,13 +106,14 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tena
 	})
 	if err := resp.wait(); err != nil {
 		s.fail(ctx, a, tenant, failureOf(err))
-		return
+		return false
 	}
 	whole := resp.stream == nil
 	q.answered(resp, whole)
 	if whole { // else when the stream is sent
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
 	}
+	return !whole
 }
 
 // fail answers for a tenant with a failure, on its own page where it has one.
@@ -106,10 +131,22 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, a *access, f failure) {
 	a.done(f.status, int64(len(ctx.Response.Body())), f.reason)
 }
 
+// own answers what is asked of the server and of no tenant: what it can do, or what it is
+// not there for. No guest runs.
+func (s *Server) own(ctx *fasthttp.RequestCtx, a *access, r *request) {
+	if r.method == fasthttp.MethodOptions {
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		a.done(fasthttp.StatusNoContent, 0, "")
+		return
+	}
+	s.refuse(ctx, a, failure{status: fasthttp.StatusNotImplemented, reason: "the server is no proxy"})
+	ctx.SetConnectionClose() // who asks for a tunnel does not send requests in it
+}
+
 // unknown answers for a host that is nobody's: no guest runs.
-func (s *Server) unknown(ctx *fasthttp.RequestCtx, a *access, t target) {
-	if s.cfg.Index && isLoopback(t.host) && ctx.RemoteIP().IsLoopback() {
-		writeIndex(ctx, s.cfg.Registry.Tenants())
+func (s *Server) unknown(ctx *fasthttp.RequestCtx, a *access, r *request) {
+	if s.cfg.Index && isLoopback(r.target.host) && r.peer.addr.IsLoopback() {
+		writeIndex(ctx, r.target.authority, s.cfg.Registry.Tenants())
 		a.done(fasthttp.StatusOK, int64(len(ctx.Response.Body())), "")
 		return
 	}
@@ -129,10 +166,11 @@ func (s *Server) caught(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// malformed answers a request that fasthttp could not read.
+// malformed answers a request that fasthttp could not read though the gate let it through.
 func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
-	a := s.newAccess(ctx, "")
+	a := s.newAccess(&request{}, "")
 	ctx.Response.Reset()
-	s.refuse(ctx, a, failureOf(unreadable{err}))
+	s.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: "the request cannot be read"})
+	s.cfg.Log.Debug("fasthttp refuses what the gate took", "error", err)
 	ctx.SetConnectionClose()
 }

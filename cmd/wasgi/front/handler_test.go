@@ -72,7 +72,7 @@ func newServedFrom(t testing.TB, dir string, img *runtime.Image) *fixture {
 	}
 	folder.Load(context.Background(), found)
 	f := &fixture{t: t}
-	f.Server = New(Config{Registry: registry, Log: log, Access: slog.New(slog.NewTextHandler(f, nil)), Index: true})
+	f.Server = New(Config{HTTP: tenants.DefaultHTTP(), Registry: registry, Log: log, Access: slog.New(slog.NewTextHandler(f, nil)), Index: true})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestRequestsReachTheirTenants(t *testing.T) {
 		"by prefix":        {"GET /shop/x HTTP/1.1\nHost: blog.example", 200, "shop:app", "tenant=shop"},
 		"escaped":          {"GET /%73hop HTTP/1.1\nHost: blog.example", 200, "shop:app", "tenant=shop"},
 		"not the prefix":   {"GET /shopping HTTP/1.1\nHost: blog.example", 200, "blog:app", "tenant=blog"},
-		"by absolute form": {"GET http://blog.example/shop HTTP/1.1\nHost: nobody", 200, "shop:app", "tenant=shop"},
+		"by absolute form": {"GET http://blog.example/shop HTTP/1.1\nHost: BLOG.example.", 200, "shop:app", "tenant=shop"},
 		"nobody's":         {"GET / HTTP/1.1\nHost: nobody.example", 404, "Not Found: no app is served under this address", "status=404"},
 		"part of a name":   {"GET / HTTP/1.1\nHost: xblog.example", 404, "Not Found: no app", "status=404"},
 		"none":             {"GET / HTTP/1.0", 404, "Not Found: no app", "status=404"},
@@ -156,7 +156,7 @@ func TestABodyGoesToTheAppAndBack(t *testing.T) {
 
 func TestABusyTenantIsA503(t *testing.T) {
 	f := newServed(t, map[string]string{
-		"slow":  "[app]\nentry = \"slow:app\"\nhosts = [\"slow\"]\n[limits]\ninstances = 1\ntimeout = \"200ms\"",
+		"slow":  "[app]\nentry = \"slow:app\"\nhosts = [\"slow\"]\nstreaming = true\n[limits]\ninstances = 1\ntimeout = \"200ms\"",
 		"other": "[app]\nentry = \"other:app\"\nhosts = [\"other\"]",
 	})
 	busy := f.dial()

@@ -9,6 +9,9 @@ import (
 	"wasgi/tenants"
 )
 
+// scheme returns what the client has come by, as far as is known: a trusted proxy may say.
+func scheme(ctx *fasthttp.RequestCtx) string { return ctx.Conn().(*conn).request.peer.scheme }
+
 // redirected sends a client of http to the same address under https, where the tenant
 // wants that, and tells whether it did.
 func (s *Server) redirected(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tenant, t target) bool {

@@ -34,9 +34,9 @@ type indexEntry struct {
 }
 
 // writeIndex answers with a page that lists the tenants.
-func writeIndex(ctx *fasthttp.RequestCtx, all []*tenants.Tenant) {
+func writeIndex(ctx *fasthttp.RequestCtx, authority string, all []*tenants.Tenant) {
 	port := ""
-	if _, p, err := net.SplitHostPort(string(ctx.Host())); err == nil {
+	if _, p, err := net.SplitHostPort(authority); err == nil {
 		port = ":" + p
 	}
 	var entries []indexEntry

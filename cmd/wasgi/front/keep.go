@@ -36,12 +36,15 @@ type address struct {
 // byCoding stands in an address's vary for the coding that the server has chosen.
 const byCoding = ":coding"
 
-// kept is a response in a cache. It does not change.
-type kept struct {
+// rawHeader is a header of a response, as it is written.
+type rawHeader struct{ name, value []byte }
+
+// keptResponse is a response in a cache. It does not change.
+type keptResponse struct {
 	validators
 	status  int
 	message []byte
-	headers []header // with their names as sent
+	headers []rawHeader // with their names as sent
 	body    []byte
 	shared  bool          // it may be given to a request with credentials too
 	age     time.Duration // when it came
@@ -69,7 +72,7 @@ func ask(ctx *fasthttp.RequestCtx, cache *tenants.Cache[any], t target) *asking 
 			return nil
 		}
 	}
-	if ctx.Request.IsBodyStream() || len(ctx.Request.Body()) > 0 {
+	if ctx.Conn().(*conn).request.length != 0 {
 		return nil // what the app makes of a body is not in the address
 	}
 	q.control = parseCacheControl(h.PeekAll("Cache-Control"))
@@ -105,7 +108,7 @@ func (s *Server) cached(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Ten
 }
 
 // find returns a response that may be given as the answer, nil for none.
-func (q *asking) find() *kept {
+func (q *asking) find() *keptResponse {
 	if q.control.noCache {
 		return nil
 	}
@@ -113,7 +116,7 @@ func (q *asking) find() *kept {
 	if !ok {
 		return nil
 	}
-	k, ok := q.get(at.name(q.ctx)).(*kept)
+	k, ok := q.get(at.name(q.ctx)).(*keptResponse)
 	if !ok || q.own && !k.shared {
 		return nil
 	}
@@ -148,11 +151,11 @@ func (a *address) name(ctx *fasthttp.RequestCtx) string {
 	return string(b)
 }
 
-func (k *kept) ageNow() time.Duration { return k.age + time.Since(k.came) }
+func (k *keptResponse) ageNow() time.Duration { return k.age + time.Since(k.came) }
 
 // give makes a response that was kept ctx's, or a 304 where the client has it already, and returns
 // how much of a body it has.
-func (s *Server) give(ctx *fasthttp.RequestCtx, k *kept) (length int64) {
+func (s *Server) give(ctx *fasthttp.RequestCtx, k *keptResponse) (length int64) {
 	h := &ctx.Response.Header
 	h.DisableNormalizing()
 	unchanged := k.status == fasthttp.StatusOK && k.judge(&ctx.Request.Header) == fasthttp.StatusNotModified
@@ -161,7 +164,7 @@ func (s *Server) give(ctx *fasthttp.RequestCtx, k *kept) (length int64) {
 	} else {
 		h.SetStatusCode(k.status)
 		h.SetStatusMessage(k.message)
-		s.setContent(ctx, k.body)
+		ctx.Response.SetBodyRaw(k.body)
 		if !ctx.IsHead() {
 			length = int64(len(k.body))
 		}
@@ -234,7 +237,7 @@ func (q *asking) place(vary []string, lasts time.Duration) *address {
 	return at
 }
 
-func (k *kept) size() quotas.Bytes {
+func (k *keptResponse) size() quotas.Bytes {
 	n := 512 + len(k.body) + len(k.message)
 	for _, h := range k.headers {
 		n += len(h.name) + len(h.value) + 64
@@ -251,9 +254,9 @@ type said struct {
 }
 
 // read copies the response out of ctx; nil where it has something that is never kept.
-func (q *asking) read() (*kept, said) {
+func (q *asking) read() (*keptResponse, said) {
 	r := &q.ctx.Response
-	k := &kept{status: r.StatusCode(), message: bytes.Clone(r.Header.StatusMessage()), came: time.Now(), body: bytes.Clone(r.Body())}
+	k := &keptResponse{status: r.StatusCode(), message: bytes.Clone(r.Header.StatusMessage()), came: time.Now(), body: bytes.Clone(r.Body())}
 	of := said{status: k.status}
 	var controls [][]byte
 	for name, value := range r.Header.All() {
@@ -276,7 +279,7 @@ func (q *asking) read() (*kept, said) {
 		case isName(name, "Vary"):
 			of.addVary(string(value))
 		}
-		k.headers = append(k.headers, header{bytes.Clone(name), bytes.Clone(value)})
+		k.headers = append(k.headers, rawHeader{bytes.Clone(name), bytes.Clone(value)})
 	}
 	of.control = parseCacheControl(controls)
 	return k, of

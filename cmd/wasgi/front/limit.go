@@ -42,6 +42,9 @@ func exceeded(err error) *quotas.Exceeded {
 
 // limitNames writes limits as they stand in the header and the access log, each once.
 func limitNames(limits []quotas.Limit) string {
+	if len(limits) == 0 || len(limits) == 1 && limits[0] == "" {
+		return ""
+	}
 	var names []string
 	for _, l := range limits {
 		if l != "" && !slices.Contains(names, string(l)) {

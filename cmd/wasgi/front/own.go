@@ -1,36 +1,33 @@
 package front
 
 import (
-	"bufio"
 	"fmt"
 	"net"
-	"strings"
-
-	"github.com/valyala/fasthttp"
+	"net/netip"
 
 	"wasgi/abi"
+	"wasgi/tenants"
 )
 
 // OwnEnviron returns the environ of a GET request that no client has sent but the server
 // itself. Target is a path below script, the tenant's SCRIPT_NAME, and may have a query.
 func OwnEnviron(host, script, target, tenant, id string) (*abi.Pairs, error) {
-	var ctx fasthttp.RequestCtx
-	ctx.Init2(ownConn{}, nil, false)
-	head := "GET " + script + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n"
-	if err := ctx.Request.Read(bufio.NewReader(strings.NewReader(head))); err != nil {
-		return nil, fmt.Errorf("a request for %q: %w", target, err)
+	text := []byte("GET " + script + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n")
+	limits := tenants.DefaultHTTP()
+	var h head
+	var r request
+	whole, err := h.next(text, &limits)
+	if err == nil && (!whole || h.read < len(text)) {
+		err = bad("it is not one request")
 	}
-	t, err := parseTarget(&ctx)
+	self := peer{addr: netip.AddrFrom4([4]byte{127, 0, 0, 1}), port: 1, scheme: schemeHTTP}
+	if err == nil {
+		err = r.read(&h, text, self, trust{http: &limits})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("a request for %q: %w", target, err)
 	}
-	e := environ(&ctx, t, script, tenant, id)
-	addExtensions(e, &ctx, t.raw)
+	e := environ(&r, &net.TCPAddr{IP: self.addr.AsSlice(), Port: 80}, script, tenant, id)
+	addExtensions(e, nil, r.target.raw)
 	return e, nil
 }
-
-// ownConn has the addresses of a connection, and is none.
-type ownConn struct{ net.Conn }
-
-func (ownConn) LocalAddr() net.Addr  { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
-func (ownConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -83,9 +82,6 @@ func (r *response) goOn(err error) {
 	}
 	r.access.instance = r.req.Instance
 	r.tellLimits()
-	if r.stream == nil && r.body.chunksLeft() {
-		r.ctx.SetConnectionClose()
-	}
 	r.ctx = nil
 	if r.stream == nil {
 		r.body.close()
@@ -152,12 +148,12 @@ func (r *response) lost() error {
 func parseStatus(status []byte) (code int, reason []byte, ok bool) {
 	digits, reason, ok := bytes.Cut(status, []byte{' '})
 	code, err := strconv.Atoi(string(digits))
-	return code, reason, ok && err == nil && len(digits) == 3 && code >= 200 && validValue(reason)
+	return code, reason, ok && err == nil && len(digits) == 3 && code >= 200 && isFieldValue(reason)
 }
 
 // addHeader checks what the guest is to have checked: it is not trusted.
 func (r *response) addHeader(h *fasthttp.ResponseHeader, name, value []byte) bool {
-	if !validName(name) || !validValue(value) {
+	if !isToken(name) || !isFieldValue(value) {
 		return false
 	}
 	switch {
@@ -181,36 +177,15 @@ func (r *response) addHeader(h *fasthttp.ResponseHeader, name, value []byte) boo
 
 // isHopByHop tells whether a header is the connection's, RFC 9110, section 7.6.1.
 func isHopByHop(name []byte) bool {
-	switch strings.ToLower(string(name)) {
-	case "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-		"te", "trailer", "trailers", "transfer-encoding", "upgrade":
+	switch kindOf(string(name)) {
+	case fieldConnection, fieldHop, fieldTrailer, fieldCoding:
 		return true
 	}
-	return false
+	return isName(name, "Trailers")
 }
 
 func isName(name []byte, want string) bool {
 	return len(name) == len(want) && bytes.EqualFold(name, []byte(want))
-}
-
-// validName tells whether name is a token, RFC 9110, section 5.6.2.
-func validName(name []byte) bool {
-	for _, c := range name {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letter && bytes.IndexByte([]byte("!#$%&'*+-.^_`|~"), c) < 0 {
-			return false
-		}
-	}
-	return len(name) > 0
-}
-
-func validValue(value []byte) bool {
-	for _, c := range value {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // Expect implements runtime.Response.
@@ -389,8 +364,8 @@ func (r *response) openStream(whole bool) {
 		size = -1
 	}
 	r.tellLimits()
-	r.stream = newStream(r.run, r.ctx.Conn(), r.req.Wait, r.streamClosed)
-	r.body.waitFor(r.stream.begun)
+	r.stream = newStream(r.run, r.req.Wait, r.streamClosed)
+	r.body.answered()
 	if size < 0 && !r.ctx.Request.Header.IsHTTP11() {
 		r.hijack()
 	} else {
@@ -409,7 +384,6 @@ func (r *response) hijack() {
 	r.ctx.HijackSetNoResponse(true)
 	r.ctx.Hijack(func(c net.Conn) {
 		defer body.Close()
-		c.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if _, err := c.Write(head); err == nil {
 			io.Copy(c, body) // an error ends the body early, as the client sees
 		}

@@ -2,9 +2,10 @@
 // finds the tenant, and turns what the app answers into a response. It alone knows
 // fasthttp, and it alone decides which status a failure becomes.
 //
-// A request meets the files in this order: handler.go, target.go (what is asked of
-// whom), environ.go and body.go (on the way in), response.go and stream.go (on the way
-// out), status.go (what went wrong), access.go.
+// A request meets the files in this order: conn.go and gate.go (which let through what is
+// HTTP and nothing else: head.go, request.go, target.go, peer.go, content.go, chunked.go),
+// handler.go, environ.go, body.go and spool.go (on the way in), response.go and stream.go (on
+// the way out), status.go (what went wrong), access.go.
 package front
 
 import (
@@ -21,7 +22,7 @@ import (
 	"wasgi/tenants"
 )
 
-// Config says what a server answers with. The zero value of a limit is its default.
+// Config says what a server answers with.
 type Config struct {
 	Registry *tenants.Registry
 	Log      *slog.Logger // failures that are nobody's app's
@@ -35,17 +36,11 @@ type Config struct {
 	Index bool
 	// HTTPSPort is where clients of http are sent to that are to come by https; 0: 443.
 	HTTPSPort int
+	HTTP      tenants.HTTP // of connections; zero: tenants.DefaultHTTP
 }
 
-// Timeouts and sizes of the connection. A client that keeps within them costs at most
-// one connection's buffers.
-const (
-	readTimeout  = 30 * time.Second // for the head, and for each read of a body
-	writeTimeout = 30 * time.Second // for each write to the client
-	idleTimeout  = 75 * time.Second // between requests
-	headBytes    = 32 << 10
-	graceTimeout = time.Second // what an app gets after its deadline to answer
-)
+// graceTimeout is what an app gets after its deadline to answer.
+const graceTimeout = time.Second
 
 // Server answers HTTP for the tenants of a registry.
 type Server struct {
@@ -53,9 +48,10 @@ type Server struct {
 	http *fasthttp.Server
 	apps sync.WaitGroup // requests that an app is at
 
-	assets   *tenants.Cache[*asset] // of all tenants
-	coders   *coders
-	contents sync.Pool // of *contentReader
+	assets    *tenants.Cache[*asset] // of all tenants
+	coders    *coders
+	addresses addresses
+	spool     *spool
 
 	working context.Context // of all requests
 	end     context.CancelCauseFunc
@@ -63,40 +59,32 @@ type Server struct {
 
 // New returns a server that listens nowhere yet.
 func New(cfg Config) *Server {
+	if cfg.HTTP.HeaderBytes == 0 {
+		cfg.HTTP = tenants.DefaultHTTP()
+	}
 	s := &Server{cfg: cfg, coders: newCoders()}
+	s.spool = &spool{http: &s.cfg.HTTP}
 	s.working, s.end = context.WithCancelCause(context.Background())
 	s.assets, _ = tenants.NewCache[*asset](mostAssets, nil) // no error: the size is a good one
 	s.http = &fasthttp.Server{
 		Handler:                      s.handle,
 		ErrorHandler:                 s.malformed,
-		HeaderReceived:               s.headReceived,
 		Logger:                       connectionLog{cfg.Log},
 		Name:                         "wasgi",
-		ReadTimeout:                  readTimeout,
-		WriteTimeout:                 writeTimeout,
-		IdleTimeout:                  idleTimeout,
-		ReadBufferSize:               headBytes,
-		MaxRequestBodySize:           bodyAtHand,
-		StreamRequestBody:            true,
+		ReadBufferSize:               headRoom,
 		DisablePreParseMultipartForm: true,
 		NoDefaultContentType:         true,
 		SecureErrorLogMessage:        true,
 		CloseOnShutdown:              true,
+		LazyRequestTime:              true,
 	}
 	return s
 }
 
-// headReceived lets the handler see a long body before it has come: its tenant may not
-// take it.
-func (s *Server) headReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if h.ContentLength() > bodyAtHand {
-		return fasthttp.RequestConfig{MaxRequestBodySize: 1}
-	}
-	return fasthttp.RequestConfig{}
-}
-
 // Serve answers connections of l until Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l}) }
+func (s *Server) Serve(l net.Listener) error {
+	return s.http.Serve(listener{l, &s.cfg.HTTP, &s.addresses})
+}
 
 // Shutdown stops listening, lets requests in flight finish and closes idle
 // connections; it waits until ctx is done.

@@ -52,6 +52,7 @@ type fixture struct {
 	most    int64 // bytes of a response's body, 0: any number
 	edge    tenants.Edge
 	cache   *tenants.Cache[any]
+	kept    bool // bodies are kept until they are whole
 	address string
 	ended   sync.WaitGroup // requests that the app is at
 
@@ -82,9 +83,14 @@ func (f *fixture) clearLog() {
 // left no goroutine.
 func newFixture(t *testing.T, timeout time.Duration, a app) *fixture {
 	t.Helper()
+	return newFixtureWith(t, timeout, tenants.DefaultHTTP(), a)
+}
+
+func newFixtureWith(t *testing.T, timeout time.Duration, h tenants.HTTP, a app) *fixture {
+	t.Helper()
 	f := &fixture{t: t, app: a, timeout: timeout}
 	f.Server = New(Config{
-		Log: slog.New(slog.DiscardHandler), Access: slog.New(slog.NewTextHandler(f, nil)),
+		HTTP: h, Log: slog.New(slog.DiscardHandler), Access: slog.New(slog.NewTextHandler(f, nil)),
 	})
 	f.http.Handler = f.handle
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -123,22 +129,33 @@ func atWork() bool {
 // handle is Server.handle with the app in the place of a tenant's.
 func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	defer f.caught(ctx)
-	unread(ctx.Conn(), false)
-	a := f.newAccess(ctx, "r1")
-	t, err := parseTarget(ctx)
-	if err != nil {
-		f.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
-		return
+	c := ctx.Conn().(*conn)
+	c.handled, c.ctx = true, ctx
+	c.linger.Store(!c.content.whole())
+	a := f.newAccess(&c.request, "r1")
+	if !f.answer(ctx, c, a) {
+		c.settle(ctx)
 	}
-	q := ask(ctx, f.cache, t)
+}
+
+func (f *fixture) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
+	if c.refused != nil || c.request.target.rest == "" {
+		return f.Server.answer(ctx, c, a)
+	}
+	c.request.describe(ctx)
+	q := ask(ctx, f.cache, c.request.target)
 	if f.cached(ctx, a, nil, q) {
-		return
+		return false
 	}
-	e := environ(ctx, t, "", "tenant", a.id)
-	body, err := addBody(e, ctx, mostBody)
+	e := environ(&c.request, c.LocalAddr(), "", "tenant", a.id)
+	p := bodyPolicy{most: mostBody}
+	if f.kept {
+		p.spool = f.spool
+	}
+	body, err := addBody(e, c, p)
 	if err != nil {
 		f.refuse(ctx, a, failureOf(err))
-		return
+		return false
 	}
 	req := &runtime.Request{ID: a.id, Environ: e}
 	if body != nil {
@@ -155,13 +172,14 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	})
 	if err := resp.wait(); err != nil {
 		f.refuse(ctx, a, failureOf(err))
-		return
+		return false
 	}
 	whole := resp.stream == nil
 	q.answered(resp, whole)
 	if whole {
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
 	}
+	return !whole
 }
 
 // client is one connection.
@@ -336,7 +354,7 @@ func TestForms(t *testing.T) {
 		if key(req, "PATH_INFO") == "/again" {
 			return blocks(nil, "again")(run, req, resp)
 		}
-		return forms[unescape(key(req, "QUERY_STRING"))].app(run, req, resp)
+		return forms[unescaped(key(req, "QUERY_STRING"))].app(run, req, resp)
 	})
 	for name, test := range forms {
 		t.Run(name, func(t *testing.T) {
@@ -408,7 +426,7 @@ func TestHeadersOfTheAppReachTheClient(t *testing.T) {
 
 func TestHeadsThatAreRefused(t *testing.T) {
 	f := newFixture(t, patience, func(_ context.Context, req *runtime.Request, resp *response) error {
-		text := strings.Split(unescape(key(req, "QUERY_STRING")), "|")
+		text := strings.Split(unescaped(key(req, "QUERY_STRING")), "|")
 		err := begin(resp, text[0], text[1:]...)
 		if err == nil {
 			return resp.Write([]byte("taken"), true)
@@ -465,4 +483,9 @@ func TestABigHeadIsRefused(t *testing.T) {
 			t.Error("the connection takes no further request")
 		}
 	}
+}
+
+func unescaped(s string) string {
+	text, _ := unescape(s)
+	return text
 }

@@ -68,7 +68,8 @@ func TestResponsesAreCompressed(t *testing.T) {
 		"a digest":         {[]string{"Content-Type", "text/html", "Repr-Digest", "x"}, false},
 	}
 	f := newSqueezed(t, func(run context.Context, req *runtime.Request, resp *response) error {
-		name, way, _ := strings.Cut(unescape(key(req, "QUERY_STRING")), "/")
+		query, _ := unescape(key(req, "QUERY_STRING"))
+		name, way, _ := strings.Cut(query, "/")
 		headers := append([]string{"ETag", `"tag"`}, heads[name].headers...)
 		if way == "whole" {
 			return blocks(headers, text)(run, req, resp)

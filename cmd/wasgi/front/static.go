@@ -2,11 +2,9 @@ package front
 
 import (
 	"io"
-	"net"
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -182,35 +180,9 @@ func (s *Server) sendPicked(ctx *fasthttp.RequestCtx, p picked) int64 {
 		ctx.Response.Header.SetContentLength(int(length))
 		return 0
 	case p.file == nil:
-		s.setContent(ctx, p.content[p.part.first:p.part.end])
-	case isPlainTCP(ctx.Conn()):
-		ctx.Response.SetBodyStream(p.file, int(length)) // by sendfile: see conn.ReadFrom
+		ctx.Response.SetBodyRaw(p.content[p.part.first:p.part.end])
 	default:
-		ctx.Response.SetBodyStream(slowly{p.file, ctx.Conn()}, int(length))
+		ctx.Response.SetBodyStream(p.file, int(length)) // by sendfile: see conn.ReadFrom
 	}
 	return length
 }
-
-func isPlainTCP(c net.Conn) bool {
-	own, ok := c.(*conn)
-	if !ok {
-		return false
-	}
-	_, ok = own.Conn.(*net.TCPConn)
-	return ok
-}
-
-// slowly is a file whose client has writeTimeout for each piece of it.
-type slowly struct {
-	file *os.File
-	conn net.Conn
-}
-
-// Read implements io.Reader.
-func (s slowly) Read(p []byte) (int, error) {
-	s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	return s.file.Read(p)
-}
-
-// Close implements io.Closer.
-func (s slowly) Close() error { return s.file.Close() }

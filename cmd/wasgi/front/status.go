@@ -1,10 +1,8 @@
 package front
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"time"
 
@@ -28,11 +26,6 @@ const (
 
 func (m mistake) Error() string { return string(m) }
 
-// unreadable is a request that is no HTTP, or too large, or came too slowly.
-type unreadable struct{ error }
-
-func (u unreadable) Unwrap() error { return u.error }
-
 // statusGone is for the log alone: nobody is there to get it. nginx has it too.
 const statusGone = 499
 
@@ -48,11 +41,11 @@ type failure struct {
 // failureOf decides which status an error of the layers below becomes.
 func failureOf(err error) failure {
 	var notLoaded *tenants.NotLoadedError
-	var bad unreadable
+	var no refusal
 	over := exceeded(err)
 	switch {
-	case errors.As(err, &bad):
-		return failure{status: unreadableStatus(bad), reason: "the request cannot be read"}
+	case errors.As(err, &no):
+		return failure{status: no.status, reason: no.reason, limit: no.limit}
 	case errors.As(err, &notLoaded):
 		f := failure{status: fasthttp.StatusServiceUnavailable, reason: "the app cannot be loaded"}
 		if over != nil {
@@ -99,18 +92,6 @@ func limitStatus(l quotas.Limit) int {
 	return fasthttp.StatusInternalServerError
 }
 
-func unreadableStatus(err error) int {
-	var small *fasthttp.ErrSmallBuffer
-	var timeout net.Error
-	switch {
-	case errors.As(err, &small), errors.Is(err, bufio.ErrBufferFull):
-		return fasthttp.StatusRequestHeaderFieldsTooLarge
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return fasthttp.StatusRequestTimeout
-	}
-	return fasthttp.StatusBadRequest
-}
-
 // write makes ctx's response the failure's; hits are limits that the request met before.
 // The client is told what it can act on; what went wrong inside an app is for the
 // tenant's log.
@@ -118,9 +99,9 @@ func (f failure) write(ctx *fasthttp.RequestCtx, id string, hits ...quotas.Limit
 	ctx.Response.Reset()
 	ctx.SetStatusCode(f.status)
 	ctx.SetContentType("text/plain; charset=utf-8")
-	text := fasthttp.StatusMessage(f.status)
+	text := append(make([]byte, 0, 128), fasthttp.StatusMessage(f.status)...)
 	if told := f.tell(); told != "" {
-		text += ": " + told
+		text = append(append(text, ": "...), told...)
 	}
 	if f.limit != "" {
 		hits = append([]quotas.Limit{f.limit}, hits...)
@@ -135,9 +116,9 @@ func (f failure) write(ctx *fasthttp.RequestCtx, id string, hits ...quotas.Limit
 		ctx.SetConnectionClose()
 	}
 	if id != "" {
-		text += "\nRequest " + id
+		text = append(append(text, "\nRequest "...), id...)
 	}
-	ctx.SetBodyString(text + "\n")
+	ctx.Response.SetBodyRaw(append(text, '\n'))
 }
 
 // tell returns what the client is told of the reason.

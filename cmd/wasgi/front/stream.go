@@ -3,7 +3,6 @@ package front
 import (
 	"context"
 	"io"
-	"net"
 	"sync"
 	"time"
 
@@ -17,12 +16,9 @@ const streamAhead = 64 << 10
 // stream is a body between the app, which writes, and the connection, which reads. A
 // writer that is too far ahead waits for the reader, no longer than its request's time.
 type stream struct {
-	conn   net.Conn
 	closed func(sent int64, err error) error // called once, by Close, which returns its error
 	wait   func(block func())                // around what may take the writer long; nil: nothing is
 	stop   func() bool                       // ends the watch on the deadline
-	begun  chan struct{}                     // closed when the connection turns to the stream
-	turn   sync.Once
 
 	mu    sync.Mutex
 	moved sync.Cond // something below has changed
@@ -33,8 +29,8 @@ type stream struct {
 	gone  bool  // the reader is
 }
 
-func newStream(run context.Context, conn net.Conn, wait func(func()), closed func(int64, error) error) *stream {
-	s := &stream{conn: conn, closed: closed, wait: wait, begun: make(chan struct{})}
+func newStream(run context.Context, wait func(func()), closed func(int64, error) error) *stream {
+	s := &stream{closed: closed, wait: wait}
 	if wait == nil {
 		s.wait = func(block func()) { block() }
 	}
@@ -106,10 +102,8 @@ func (s *stream) finish(err error) {
 	}
 }
 
-// Read implements io.Reader for the connection. Between two reads the client has
-// writeTimeout to take what it was sent.
+// Read implements io.Reader for the connection.
 func (s *stream) Read(p []byte) (int, error) {
-	s.turn.Do(func() { close(s.begun) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.ahead) == 0 && !s.ended {
@@ -125,13 +119,11 @@ func (s *stream) Read(p []byte) (int, error) {
 	s.ahead = s.ahead[:copy(s.ahead, s.ahead[n:])]
 	s.read += int64(n)
 	s.moved.Broadcast()
-	s.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	return n, nil
 }
 
 // Close implements io.Closer: the connection has sent the body, or given up.
 func (s *stream) Close() error {
-	s.turn.Do(func() { close(s.begun) })
 	s.stop()
 	s.mu.Lock()
 	first := !s.gone

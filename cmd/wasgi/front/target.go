@@ -1,9 +1,7 @@
 package front
 
 import (
-	"bytes"
-	"errors"
-	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/valyala/fasthttp"
@@ -12,38 +10,120 @@ import (
 // target is what a request line and its Host ask for.
 type target struct {
 	raw       string // as sent
-	authority string // Host as sent, or that of an absolute-form target
+	authority string // Host as sent, without a user
 	host      string // canonical: lower-case, without port and final dot
 	path      string // percent-decoded bytes
 	query     string // as sent, without "?"
+	rest      string // path and query as sent; "" where the target is none of a resource
 }
 
-// parseTarget reads the request target, RFC 9112, section 3.2, copied out of ctx.
-func parseTarget(ctx *fasthttp.RequestCtx) (target, error) {
-	t := target{raw: string(ctx.Request.Header.RequestURI()), authority: string(ctx.Request.Header.Host())}
-	origin := t.raw
-	if rest, ok := cutScheme(t.raw); ok {
-		end := strings.IndexAny(rest, "/?")
-		if end < 0 {
-			end = len(rest)
-		}
-		if t.authority, origin = rest[:end], rest[end:]; t.authority == "" {
-			return t, errors.New("the request target names no host")
-		}
-		if origin == "" || origin[0] == '?' {
-			origin = "/" + origin
-		}
+// origin returns the target in the form in which most are sent.
+func (t *target) origin() string {
+	if t.rest == "" || t.rest[0] != '/' {
+		return "/" + t.rest
 	}
-	if origin == "" || origin[0] != '/' {
-		return t, errors.New(`the request target must be a path that starts with "/"`)
+	return t.rest
+}
+
+// parse reads the target, in the form that belongs to the method, RFC 9112, section 3.2.
+// host is the header; named tells that there is one, which the target then must agree with.
+func (t *target) parse(method, host string, named bool) error {
+	t.authority = host
+	var err error
+	switch {
+	case method == fasthttp.MethodConnect:
+		if err = t.agree(t.raw, named); err == nil && strings.LastIndexByte(t.raw, ':') <= strings.LastIndexByte(t.raw, ']') {
+			err = bad("the target of a CONNECT has no port")
+		}
+		return err
+	case t.raw == "*" && method == fasthttp.MethodOptions:
+	case t.raw[0] == '/':
+		t.rest = t.raw
+	default:
+		err = t.absolute(named)
 	}
-	path, query, _ := strings.Cut(origin, "?")
-	t.path, t.query = unescape(path), query
+	if err != nil {
+		return err
+	}
 	var ok bool
 	if t.host, ok = canonicalHost(t.authority); !ok {
-		return t, errors.New("the Host header is no host name")
+		return bad("the Host header is no host name")
 	}
-	return t, nil
+	return t.split()
+}
+
+// absolute reads a target that is a whole URI.
+func (t *target) absolute(named bool) error {
+	rest, ok := cutScheme(t.raw)
+	if !ok {
+		return bad(`the request target must be a path that starts with "/"`)
+	}
+	end := strings.IndexAny(rest, "/?#\\")
+	if end < 0 {
+		end = len(rest)
+	}
+	authority := rest[:end]
+	if user, host, ok := strings.Cut(authority, "@"); ok {
+		if !isUser(user) {
+			return bad("the user in the request target is malformed")
+		}
+		authority = host
+	}
+	if authority == "" {
+		return bad("the request target names no host")
+	}
+	if t.rest = rest[end:]; t.rest == "" {
+		t.rest = "/"
+	}
+	if t.rest[0] != '/' && t.rest[0] != '?' {
+		return bad("the request target has no path behind its host")
+	}
+	return t.agree(authority, named)
+}
+
+// agree takes the host of the target, which the header Host must name too: who goes by the
+// one must not come to another than who goes by the other.
+func (t *target) agree(authority string, named bool) error {
+	host, ok := canonicalHost(authority)
+	if !ok || host == "" {
+		return bad("the host in the request target is no host name")
+	}
+	other, ok := canonicalHost(t.authority)
+	_, port, _ := cutPort(authority)
+	_, otherPort, _ := cutPort(t.authority)
+	if named && (!ok || other != host || port != otherPort && port != "" && otherPort != "") {
+		return bad("the request target and the Host header name different hosts")
+	}
+	t.authority, t.host = authority, host
+	return nil
+}
+
+// split finds path and query. The path's escapes must be some; in queries browsers leave
+// other uses of "%" alone.
+func (t *target) split() error {
+	path, query, _ := strings.Cut(t.rest, "?")
+	t.query = query
+	if path == "" {
+		path = "/"
+	}
+	var ok bool
+	if t.path, ok = unescape(path); !ok {
+		return bad("the path has a malformed escape")
+	}
+	if strings.IndexByte(path, '\\') >= 0 {
+		return bad("the path has a backslash")
+	}
+	return nil
+}
+
+// isUser tells whether text can stand before "@" in an authority, RFC 3986, section 3.2.1.
+func isUser(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; !in(c, hostLow|1<<':'|1<<'%'|1<<','|1<<'*', hostHigh) {
+			return false
+		}
+	}
+	return true
 }
 
 func cutScheme(raw string) (string, bool) {
@@ -67,15 +147,15 @@ func canonicalHost(authority string) (string, bool) {
 	}
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		inner, ok = strings.CutSuffix(inner, "]")
-		return host, ok && net.ParseIP(inner) != nil
+		ip, err := netip.ParseAddr(inner)
+		return "[" + ip.String() + "]", ok && err == nil && ip.Is6() && ip.Zone() == ""
 	}
 	host = strings.TrimSuffix(host, ".")
 	if len(host) > 253 || strings.Contains(host, "..") || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") {
 		return "", false
 	}
-	for _, c := range []byte(host) {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letter && c != '.' && c != '-' && c != '_' {
+	for i := range len(host) {
+		if !in(host[i], hostLow, hostHigh) {
 			return "", false
 		}
 	}
@@ -91,11 +171,12 @@ func cutPort(authority string) (host, port string, ok bool) {
 	return authority[:i], authority[i+1:], true
 }
 
-// unescape decodes %XX and leaves alone what is not that, as Python's unquote does.
-func unescape(s string) string {
-	if !strings.Contains(s, "%") {
-		return s
+// unescape decodes %XX, and tells whether each "%" begins one; it leaves others alone.
+func unescape(s string) (string, bool) {
+	if strings.IndexByte(s, '%') < 0 {
+		return s, true
 	}
+	ok := true
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
@@ -103,19 +184,8 @@ func unescape(s string) string {
 			i += 2
 			continue
 		}
+		ok = ok && s[i] != '%'
 		b = append(b, s[i])
 	}
-	return string(b)
-}
-
-func isHex(c byte) bool { return bytes.IndexByte([]byte("0123456789abcdefABCDEF"), c) >= 0 }
-
-func unhex(c byte) byte {
-	switch {
-	case c <= '9':
-		return c - '0'
-	case c <= 'F':
-		return c - 'A' + 10
-	}
-	return c - 'a' + 10
+	return string(b), ok
 }

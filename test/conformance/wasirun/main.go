@@ -111,7 +111,10 @@ func preopen(c *wasi.Config, dirs []string) ([]*os.Root, error) {
 			return roots, err
 		}
 		roots = append(roots, root)
-		fs := wasi.LinkedDir(root, wasi.Quota{})
+		fs, err := wasi.LinkedDir(root, wasi.Quota{})
+		if err != nil {
+			return roots, err
+		}
 		c.Preopens = append(c.Preopens, wasi.Mount{Path: guest, FS: fs})
 	}
 	return roots, nil
