@@ -7,9 +7,11 @@ import (
 	"time"
 )
 
-// How long guests step aside for Go's collector, in turns of aside, and at most.
+// How long guests step aside for Go's collector: while it marks, in turns of aside and at
+// most so long, and then while it sweeps.
 const (
 	aside     = 200 * time.Microsecond
+	swept     = 600 * time.Microsecond
 	mostAside = 3 * time.Millisecond
 )
 
@@ -30,13 +32,22 @@ func (t *Turn) Yield() time.Duration {
 	start := time.Now()
 	b.wait()
 	goruntime.Gosched()
-	for g.collector.marking() && time.Since(start) < mostAside {
-		time.Sleep(aside)
-	}
+	g.stepAside()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.bells = append(g.bells, b)
 	return time.Since(start)
+}
+
+// stepAside waits while Go marks garbage, and a moment more, in which most of it is swept.
+func (g *Gate) stepAside() {
+	if !g.collector.marking() {
+		return
+	}
+	for start := time.Now(); g.collector.marking() && time.Since(start) < mostAside; {
+		time.Sleep(aside)
+	}
+	time.Sleep(swept)
 }
 
 // bell takes a bell that nobody waits for. The caller holds mu.

@@ -82,7 +82,7 @@ func (s *slot) close() { s.mod.Close(context.Background()) }
 // How many free slots an image keeps for each processor: so many are made before they are
 // asked for, and so many more are kept of those that come back.
 const (
-	slotsReady = 2
+	slotsReady = 1
 	slotsKept  = 8
 )
 

@@ -22,7 +22,7 @@ func measureDeterminism(b *testing.B, r *testkit.Report) {
 		dir := b.TempDir()
 		bundle := testkit.Stage(b, dir, app.App)
 		testkit.EditManifest(b, bundle, `(?m)^entry = `, "isolation = \"request\"\nentry = ")
-		testkit.EditManifest(b, bundle, `\z`, "\n[limits]\nqueue_timeout = \"1m\"\n")
+		testkit.EditManifest(b, bundle, `(?s)(\n\[limits\].*)?\z`, "\n[limits]\nqueue_timeout = \"1m\"\n")
 		server := testkit.Start(b, testkit.Options{Dir: dir})
 		c := newCaller(server.Address(), app.Name, app.path)
 		for range times + 1 {
