@@ -114,7 +114,7 @@ func TestWhoIsGivenWhatIsKept(t *testing.T) {
 		{"Cache-Control: max-age=60", []string{"Cache-Control: no-store"}, nil, false},
 		{"Cache-Control: max-age=60", nil, []string{"Range: bytes=0-0"}, false},
 		{"Cache-Control: max-age=60", nil, []string{"If-Match: \"x\""}, false},
-		{"Cache-Control: max-age=60", nil, []string{"Content-Length: 0"}, false},
+		{"Cache-Control: max-age=60", nil, []string{"Content-Length: 0"}, true},
 		{"Cache-Control: max-age=60", []string{"Authorization: Basic x"}, nil, false},
 		{"Cache-Control: max-age=60", nil, []string{"Authorization: Basic x"}, false},
 		{"Cache-Control: max-age=60, public", []string{"Authorization: Basic x"}, []string{"Authorization: Basic y"}, true},

@@ -334,11 +334,11 @@ func TestErrorPages(t *testing.T) {
 func TestHTTPSIsTheOnlyWay(t *testing.T) {
 	f := newServed(t, map[string]string{"blog": "[app]\nentry = \"blog:app\"\nhosts = [\"blog.example\"]\nhttps = \"redirect\"\nhsts = \"max-age=60; includeSubDomains\""})
 	for head, want := range map[string]string{
-		"GET /a/b?c=d&e HTTP/1.1\nHost: BLOG.example:8080":    "301 https://blog.example/a/b?c=d&e",
-		"POST //evil.example/ HTTP/1.1\nHost: blog.example":   "308 https://blog.example//evil.example/",
-		"GET http://blog.example?q HTTP/1.1\nHost: x":         "301 https://blog.example/?q",
-		"GET http://blog.example HTTP/1.1\nHost: x":           "301 https://blog.example/",
-		"HEAD /%0d%0aX:\xff\"<> HTTP/1.1\nHost: blog.example": "301 https://blog.example/%0d%0aX:%FF%22%3C%3E",
+		"GET /a/b?c=d&e HTTP/1.1\nHost: BLOG.example:8080":       "301 https://blog.example/a/b?c=d&e",
+		"POST //evil.example/ HTTP/1.1\nHost: blog.example":      "308 https://blog.example//evil.example/",
+		"GET http://blog.example?q HTTP/1.1\nHost: blog.example": "301 https://blog.example/?q",
+		"GET http://blog.example HTTP/1.1\nHost: blog.example":   "301 https://blog.example/",
+		"HEAD /%0d%0aX:\xff\"<> HTTP/1.1\nHost: blog.example":    "301 https://blog.example/%0d%0aX:%FF%22%3C%3E",
 	} {
 		c := f.dial()
 		c.send(head, "")

@@ -33,6 +33,7 @@ func TestStream(t *testing.T) {
 }
 
 const streamManifest = `[app]
+streaming = true
 entry = "app:application"
 hosts = ["statements.localhost"]
 
