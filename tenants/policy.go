@@ -3,6 +3,7 @@ package tenants
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	goruntime "runtime"
 	"slices"
 
@@ -23,6 +24,7 @@ type Policy struct {
 	Access    AccessLog
 	// HTTPSPort is where tenants that want https have their clients sent to; 0: 443.
 	HTTPSPort int
+	TLS       TLS
 	// Defaults are the limits of a bundle that does not say; zero: quotas.Default.
 	Defaults quotas.Quota
 	// Ceilings are the highest limits that a bundle may have; zero: quotas.Most.
@@ -114,6 +116,11 @@ func (p *Policy) read(top *table) {
 	server.integerBetween("https_port", &p.HTTPSPort, 1, 65535)
 	server.accessLog(&p.Access)
 	server.done()
+	_, given := top.values["tls"]
+	if tls := top.section("tls"); given {
+		p.TLS.read(tls, filepath.Dir(p.File))
+		tls.done()
+	}
 	ceilings := top.section("ceilings")
 	ceilings.limits(&p.Ceilings, nil)
 	ceilings.done()

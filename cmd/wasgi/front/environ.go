@@ -43,7 +43,7 @@ func environ(ctx *fasthttp.RequestCtx, t target, script, tenant, id string) *abi
 }
 
 func scheme(ctx *fasthttp.RequestCtx) string {
-	if ctx.IsTLS() {
+	if securedOf(ctx.Conn()) != nil {
 		return "https"
 	}
 	return "http"

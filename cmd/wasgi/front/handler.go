@@ -23,9 +23,16 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		s.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: err.Error()})
 		return
 	}
+	if s.challenged(ctx, a, t) {
+		return
+	}
 	tenant, script := s.cfg.Registry.Route(t.host, t.path)
 	if tenant == nil {
 		s.unknown(ctx, a, t)
+		return
+	}
+	if s.misdirected(ctx, t, tenant) {
+		s.refuse(ctx, a, failure{status: fasthttp.StatusMisdirectedRequest, reason: "the connection was made for another host"})
 		return
 	}
 	a.tenant = tenant.Name
@@ -38,6 +45,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	e := environ(ctx, t, script, tenant.Name, a.id)
+	s.addClient(e, securedOf(ctx.Conn()))
 	body, err := addBody(e, ctx, int64(tenant.Quota().RequestBody))
 	if err != nil {
 		tenant.Refused(a.id, err)

@@ -35,6 +35,8 @@ type Config struct {
 	Index bool
 	// HTTPSPort is where clients of http are sent to that are to come by https; 0: 443.
 	HTTPSPort int
+	// Certificates are those of ServeTLS.
+	Certificates *Certificates
 }
 
 // Timeouts and sizes of the connection. A client that keeps within them costs at most
@@ -97,6 +99,11 @@ func (s *Server) headReceived(h *fasthttp.RequestHeader) fasthttp.RequestConfig 
 
 // Serve answers connections of l until Shutdown.
 func (s *Server) Serve(l net.Listener) error { return s.http.Serve(listener{l}) }
+
+// ServeTLS is Serve for clients that speak TLS.
+func (s *Server) ServeTLS(l net.Listener) error {
+	return s.Serve(secureListener{l, s.cfg.Certificates})
+}
 
 // Shutdown stops listening, lets requests in flight finish and closes idle
 // connections; it waits until ctx is done.
