@@ -3,6 +3,7 @@ package tenants
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	goruntime "runtime"
 	"slices"
 
@@ -24,6 +25,7 @@ type Policy struct {
 	// HTTPSPort is where tenants that want https have their clients sent to; 0: 443.
 	HTTPSPort int
 	HTTP      HTTP // of connections
+	TLS       TLS
 	// Defaults are the limits of a bundle that does not say; zero: quotas.Default.
 	Defaults quotas.Quota
 	// Ceilings are the highest limits that a bundle may have; zero: quotas.Most.
@@ -118,6 +120,11 @@ func (p *Policy) read(top *table) {
 	http := top.section("http")
 	p.HTTP.read(http)
 	http.done()
+	_, given := top.values["tls"]
+	if tls := top.section("tls"); given {
+		p.TLS.read(tls, filepath.Dir(p.File))
+		tls.done()
+	}
 	ceilings := top.section("ceilings")
 	ceilings.limits(&p.Ceilings, nil)
 	ceilings.done()

@@ -91,7 +91,7 @@ func TestParsePolicyRefuses(t *testing.T) {
 		"[server]\ncpus = 1.5":              `server.cpus = 1.5: want a whole number`,
 		"[server]\ncpu = 1":                 `server.cpu = 1: unknown key, known are memory, snapshots, cpus, cache, https_port, access_log`,
 		"server = 1":                        `server = 1: want a table: [server]`,
-		"[limits]":                          `limits = map[string]interface {}{}: unknown key, known are server, http, ceilings, defaults, tenants`,
+		"[limits]":                          `limits = map[string]interface {}{}: unknown key, known are server, http, tls, ceilings, defaults, tenants`,
 		"[defaults]\nmemory = \"1MiB\"":     `defaults.memory is 1MiB, want 48MiB to 4194240KiB`,
 		"[defaults]\ncpu = \"0s\"":          `defaults.cpu is 0s, want 1ms to 24h0m0s`,
 		"[defaults]\ncpu = \"-1s\"":         `defaults.cpu is -1s, want 1ms to 24h0m0s`,

@@ -52,6 +52,12 @@ func (r *Registry) Route(host, path string) (*Tenant, string) {
 	return r.routes.Load().find(host, path)
 }
 
+// Names tells whether a tenant has the host by its name, not by a wildcard.
+func (r *Registry) Names(host string) bool {
+	_, ok := r.routes.Load().byHost[host]
+	return ok && !strings.HasPrefix(host, "*")
+}
+
 // Memory returns what all guests together use of the server's memory; zero where that
 // has no bound.
 func (r *Registry) Memory() quotas.BudgetStats {

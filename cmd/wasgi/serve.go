@@ -127,6 +127,12 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	registry := tenants.NewRegistry(host)
+	cfg.Registry = registry
+	secure, err := listenTLS(&cfg, policy, host.State, listener)
+	if err != nil {
+		free()
+		return err
+	}
 	src := from(registry, log)
 	found, err := src.Find()
 	if err != nil {
@@ -134,12 +140,15 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	tellUnserved(policy, found, log)
-	cfg.Registry = registry
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
 	server := front.New(cfg)
-	served := make(chan error, 1)
+	served := make(chan error, 2)
 	go func() { served <- server.Serve(listener) }()
 	log.Info("listening", "address", listener.Addr().String(), "bundles", len(found), "state", host.State)
-	err = follow(ctx, src, found, opts.reload, served, accessFile, log)
+	serveTLS(watching, server, &cfg, secure, served)
+	err = follow(ctx, src, found, opts.reload, served, func() { reread(accessFile, cfg.Certificates, log) }, log)
+	cfg.Certificates.Close()
 	if drain(server, registry, log) {
 		free()
 	}
@@ -172,8 +181,9 @@ func collectLess() {
 	}
 }
 
-// follow loads and reloads until a signal, or the listener, ends the server.
-func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool, served <-chan error, access *accessFile, log *slog.Logger) error {
+// follow loads and reloads until a signal, or a listener, ends the server. On SIGHUP it
+// calls onHup too.
+func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool, served <-chan error, onHup func(), log *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	go src.Load(ctx, found)
@@ -191,9 +201,7 @@ func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool
 		case err := <-served:
 			return err
 		case <-hup:
-			if err := access.reopen(); err != nil {
-				log.Error("the file stays as it was", "error", err)
-			}
+			onHup()
 			found, err := src.Find()
 			if err != nil {
 				log.Error("bundles cannot be listed", "error", err)
@@ -201,6 +209,14 @@ func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool
 			go src.Load(ctx, found)
 		}
 	}
+}
+
+// reread opens and reads anew the files that are no bundle's.
+func reread(access *accessFile, certificates *front.Certificates, log *slog.Logger) {
+	if err := access.reopen(); err != nil {
+		log.Error("the file stays as it was", "error", err)
+	}
+	certificates.Reload(true)
 }
 
 // drain lets requests in flight finish, ends those that take too long, and tells whether

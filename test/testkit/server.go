@@ -67,7 +67,7 @@ func Launch(t testing.TB, o Options) *Server {
 		o.State = t.TempDir()
 	}
 	if o.Listen == "" {
-		o.Listen = freePort(t)
+		o.Listen = FreePort(t)
 	}
 	s := &Server{Log: newLog(), State: o.State, network: "tcp", address: o.Listen, exited: make(chan struct{})}
 	if path, unix := strings.CutPrefix(o.Listen, "unix:"); unix {
@@ -106,8 +106,8 @@ func (s *Server) start(t testing.TB) {
 	}()
 }
 
-// freePort returns an address that nobody listens on at the moment.
-func freePort(t testing.TB) string {
+// FreePort returns an address that nobody listens on at the moment.
+func FreePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(t, err)

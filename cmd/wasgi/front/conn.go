@@ -57,6 +57,9 @@ func (l listener) Accept() (net.Conn, error) {
 // conn puts a gate before a connection; nil where its client has too many.
 func (l listener) conn(c net.Conn) *conn {
 	own := &conn{Conn: c, http: l.http, count: l.count, peer: peerOf(c.RemoteAddr())}
+	if securedOf(own) != nil {
+		own.peer.scheme = schemeHTTPS
+	}
 	own.trusted = trusts(l.http, own.peer)
 	own.preface = own.trusted && l.http.ProxyProtocol
 	if !own.trusted && !own.counted() {

@@ -46,9 +46,16 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
 		return false
 	}
 	t := c.request.target
+	if s.challenged(ctx, a, t) {
+		return false
+	}
 	tenant, script := s.cfg.Registry.Route(t.host, t.path)
 	if tenant == nil {
 		s.unknown(ctx, a, &c.request)
+		return false
+	}
+	if s.misdirected(ctx, t, tenant) {
+		s.refuse(ctx, a, failure{status: fasthttp.StatusMisdirectedRequest, reason: "the connection was made for another host"})
 		return false
 	}
 	a.tenant = tenant.Name
@@ -62,7 +69,8 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
 		return false
 	}
 	e := environ(&c.request, c.LocalAddr(), script, tenant.Name, a.id)
-	addExtensions(e, ctx.TLSConnectionState(), t.raw)
+	addExtensions(e, tlsState(c), t.raw)
+	s.addClient(e, securedOf(c))
 	tenant.Manifest().AddEnviron(e)
 	body, err := addBody(e, c, s.bodyPolicy(tenant))
 	if err != nil {

@@ -77,7 +77,7 @@ func ask(ctx *fasthttp.RequestCtx, cache *tenants.Cache[any], t target) *asking 
 	}
 	q.control = parseCacheControl(h.PeekAll("Cache-Control"))
 	q.control.noCache = q.control.noCache || len(h.Peek("Cache-Control")) == 0 && bytes.EqualFold(h.Peek("Pragma"), []byte("no-cache"))
-	q.own = len(h.Peek("Authorization")) > 0
+	q.own = len(h.Peek("Authorization")) > 0 || hasCertificate(ctx.Conn())
 	if q.control.noStore {
 		return nil
 	}

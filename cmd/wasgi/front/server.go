@@ -37,6 +37,8 @@ type Config struct {
 	// HTTPSPort is where clients of http are sent to that are to come by https; 0: 443.
 	HTTPSPort int
 	HTTP      tenants.HTTP // of connections; zero: tenants.DefaultHTTP
+	// Certificates are those of ServeTLS.
+	Certificates *Certificates
 }
 
 // graceTimeout is what an app gets after its deadline to answer.
@@ -84,6 +86,11 @@ func New(cfg Config) *Server {
 // Serve answers connections of l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
 	return s.http.Serve(listener{l, &s.cfg.HTTP, &s.addresses})
+}
+
+// ServeTLS is Serve for clients that speak TLS.
+func (s *Server) ServeTLS(l net.Listener) error {
+	return s.Serve(secureListener{l, s.cfg.Certificates})
 }
 
 // Shutdown stops listening, lets requests in flight finish and closes idle

@@ -69,6 +69,9 @@ func hasGone(c net.Conn) bool {
 	if own, ok := c.(*conn); ok {
 		c = own.Conn
 	}
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = over.NetConn()
+	}
 	sys, ok := c.(syscall.Conn)
 	if !ok {
 		return false
