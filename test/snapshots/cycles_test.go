@@ -78,7 +78,8 @@ func TestCyclesLeaveNothing(t *testing.T) {
 			}
 		}
 	}
-	for range 25 { // so that Go's heap has come to its size, and images were read where they are
+	crowd(t, pools[:8]) // so that as many slots are free as are ever kept
+	for range 25 {      // so that Go's heap has come to its size, and images were read where they are
 		for _, p := range pools {
 			cycle(p)
 		}
@@ -91,16 +92,36 @@ func TestCyclesLeaveNothing(t *testing.T) {
 	drop()
 	after := h.settle(t)
 	t.Logf("before %+v, after %+v", before, after)
+	most := 1.01
+	if os.Getenv("WASGI_CYCLES") == "" {
+		most = 1.05 // Go's heap, and what the race detector keeps, still grow in so few; a leak is of more
+	}
 	for what, n := range map[string][2]int{
 		"mappings": {before.maps, after.maps}, "open files": {before.files, after.files}, "goroutines": {before.goroutines, after.goroutines},
 		"bytes resident": {int(before.resident), int(after.resident)}, "bytes of the budget": {int(before.taken), int(after.taken)},
 	} {
-		if float64(n[1]) > math.Ceil(float64(n[0])*1.01) {
+		if float64(n[1]) > math.Ceil(float64(n[0])*most) {
 			t.Errorf("%d %s, before %d", n[1], what, n[0])
 		}
 	}
 	for _, p := range pools {
 		p.Close()
 		<-p.Closed()
+	}
+}
+
+// crowd takes two instances of each pool at once.
+func crowd(t *testing.T, pools []*runtime.Pool) {
+	t.Helper()
+	var all []func()
+	for _, p := range pools {
+		for range 2 {
+			i, err := p.Acquire(context.Background())
+			fatal(t, err)
+			all = append(all, func() { p.Release(i) })
+		}
+	}
+	for _, release := range all {
+		release()
 	}
 }
