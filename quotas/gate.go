@@ -3,6 +3,7 @@ package quotas
 import (
 	"container/heap"
 	"context"
+	goruntime "runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ type Gate struct {
 	running []*Turn
 	waiting flowHeap // flows of which a guest waits, the one that used least first
 	clock   time.Duration
+	all     bool    // places are all that Go has processors
 	bells   []*bell // that nobody waits for
 
 	collector *collector
@@ -33,8 +35,11 @@ const (
 	quantum = 5 * time.Millisecond
 )
 
-// NewGate returns a gate for n guests at once, at least 1.
-func NewGate(n int) *Gate { return &Gate{free: max(1, n), collector: newCollector()} }
+// NewGate returns a gate for n guests at once, at least 1. How many processors Go has is not
+// changed any more.
+func NewGate(n int) *Gate {
+	return &Gate{free: max(1, n), all: n >= goruntime.GOMAXPROCS(0), collector: newCollector()}
+}
 
 // Flow is a tenant's part in a Gate.
 type Flow struct {

@@ -16,14 +16,14 @@ const (
 )
 
 // Yield lets goroutines run that have become ready, and looks for connections that have,
-// where guests keep all places of the gate; else it does nothing. Go looks at the network
-// where a processor has nothing to do, and every 10 ms: too late, where all are kept busy.
+// where guests keep all processors; else it does nothing. Go looks at the network where a
+// processor has nothing to do, and every 10 ms: too late, where all are kept busy.
 // The goroutine should not be locked to its thread. It returns how long that took. t is let
 // through.
 func (t *Turn) Yield() time.Duration {
 	g := t.flow.gate
 	g.mu.Lock()
-	if g.free > 0 {
+	if g.free > 0 || !g.all {
 		g.mu.Unlock()
 		return 0
 	}

@@ -1,6 +1,7 @@
 package quotas
 
 import (
+	"fmt"
 	"os"
 	goruntime "runtime"
 	"sync/atomic"
@@ -49,10 +50,15 @@ func TestYieldLooksAtTheNetwork(t *testing.T) {
 	}
 }
 
-func TestYieldKeepsOnWhereThereAreFreePlaces(t *testing.T) {
-	turn := NewGate(2).NewFlow(1).NewTurn()
-	if !begun(turn) || turn.Yield() != 0 {
-		t.Error("yielded though nobody needs that")
+func TestYieldKeepsOnWhereAProcessorIsFree(t *testing.T) {
+	for processors, places := range map[int]int{1: 2, 2: 1} {
+		t.Run(fmt.Sprintf("%d processors, %d places", processors, places), func(t *testing.T) {
+			defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(processors))
+			turn := NewGate(places).NewFlow(1).NewTurn()
+			if !begun(turn) || turn.Yield() != 0 {
+				t.Error("yielded though nobody needs that")
+			}
+		})
 	}
 }
 

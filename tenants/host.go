@@ -103,7 +103,7 @@ func (f *files) open(dir string, bytes quotas.Bytes, inodes int64) (*wasi.Data, 
 		return nil, err
 	}
 	f.roots = append(f.roots, root)
-	return wasi.DataDir(root, wasi.Quota{Bytes: int64(bytes), Inodes: inodes})
+	return wasi.DataDir(root, wasi.Quota{Bytes: int64(bytes), Inodes: inodes}), nil
 }
 
 func (f *files) close() {

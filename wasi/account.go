@@ -92,6 +92,14 @@ func (a *account) free() {
 	a.release(a.used.Bytes, a.lent)
 }
 
+// add counts what is there, which may be more than the quota.
+func (a *account) add(u Usage) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.used.Inodes += u.Inodes
+	a.used.Bytes += u.Bytes
+}
+
 // addLent counts what an image has, which may be more than the quota.
 func (a *account) addLent(u Usage) {
 	a.mu.Lock()

@@ -1,7 +1,7 @@
 package wasi
 
 import (
-	"fmt"
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -27,32 +27,30 @@ type Data struct {
 	account
 	root    *os.Root
 	symlink bool // links can be made, and the sandbox follows them
+	count   func() Errno
 
 	mu    sync.Mutex // held while names change, and while nodes does
 	nodes map[uint64]*dataNode
 }
 
 // DataDir returns the directory root as a file system to read and write, with
-// no links. It looks at every file in it once, to know what is used; already
-// over the quota is no error, but nothing more can be added then. The caller
-// keeps root open as long as a sandbox uses it, and closes it.
-func DataDir(root *os.Root, q Quota) (*Data, error) {
+// no links. It looks at every file in it once, before it changes one, to know what is used;
+// already over the quota is no error, but nothing more can be added then. Where it cannot
+// look, all changes are EIO. The caller keeps root open as long as a sandbox uses it, and
+// closes it.
+func DataDir(root *os.Root, q Quota) *Data {
 	d := &Data{account: account{quota: q}, root: root, nodes: make(map[uint64]*dataNode)}
-	if err := d.count(); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
-	}
-	return d, nil
+	d.count = sync.OnceValue(d.countAll)
+	return d
 }
 
 // LinkedDir is DataDir with hard links and relative symbolic links, which the
 // sandbox follows and which lead nowhere but below root. It is for test
 // suites and trusted programs: links cost a look at each name of a path.
-func LinkedDir(root *os.Root, q Quota) (*Data, error) {
-	d, err := DataDir(root, q)
-	if err == nil {
-		d.symlink = true
-	}
-	return d, err
+func LinkedDir(root *os.Root, q Quota) *Data {
+	d := DataDir(root, q)
+	d.symlink = true
+	return d
 }
 
 // SetQuota changes the quota. What is over a smaller one stays, and nothing is added.
@@ -63,10 +61,16 @@ func (d *Data) SetQuota(q Quota) {
 }
 
 // Usage is what it holds now, files that are open but removed included.
-func (d *Data) Usage() Usage { return d.usage() }
+func (d *Data) Usage() Usage {
+	d.count()
+	return d.usage()
+}
 
 // Left returns how many bytes can still be written, -1 where the quota has no end.
-func (d *Data) Left() int64 { return d.left() }
+func (d *Data) Left() int64 {
+	d.count()
+	return d.left()
+}
 
 // Refused returns how often more was asked for than the quota has.
 func (d *Data) Refused() int64 { return d.refused() }
@@ -74,15 +78,19 @@ func (d *Data) Refused() int64 { return d.refused() }
 // guestLinks implements links.
 func (d *Data) guestLinks() bool { return d.symlink }
 
-// count adds up what is in the directory.
-func (d *Data) count() error {
+// countAll adds up what is in the directory. Errors: EIO.
+func (d *Data) countAll() Errno {
+	var used Usage
 	seen := make(map[uint64]bool) // files with several names
-	return fs.WalkDir(d.root.FS(), ".", func(p string, e fs.DirEntry, err error) error {
-		if err != nil || p == "." {
+	err := fs.WalkDir(d.root.FS(), ".", func(p string, e fs.DirEntry, err error) error {
+		if p == "." {
 			return err
 		}
-		fi, err := d.root.Lstat(p)
-		if err != nil {
+		fi, lost := d.root.Lstat(p)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(lost, fs.ErrNotExist) {
+			return nil // removed meanwhile
+		}
+		if err = errors.Join(err, lost); err != nil {
 			return err
 		}
 		st := filestatOf(fi)
@@ -92,10 +100,15 @@ func (d *Data) count() error {
 			}
 			seen[st.Ino] = true
 		}
-		d.used.Inodes++
-		d.used.Bytes += st.bytes()
+		used.Inodes++
+		used.Bytes += st.bytes()
 		return nil
 	})
+	if err != nil {
+		return EIO
+	}
+	d.add(used)
+	return ESUCCESS
 }
 
 // bytes is what a file counts in a quota beside its inode.
@@ -150,6 +163,11 @@ func (d *Data) Stat(p string, _ bool) (Filestat, Errno) { return d.lstat(p) }
 
 // Open implements FS.
 func (d *Data) Open(p string, flags OpenFlags) (File, Errno) {
+	if flags&(OpenWrite|OpenCreate|OpenTrunc) != 0 {
+		if errno := d.count(); errno != ESUCCESS {
+			return nil, errno
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st, errno := d.lstat(p)

@@ -9,6 +9,9 @@ func (d *Data) Mkdir(p string) Errno {
 
 // make counts an inode and makes p.
 func (d *Data) make(p string, do func() error) Errno {
+	if errno := d.count(); errno != ESUCCESS {
+		return errno
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if errno := d.absent(p); errno != ESUCCESS {
@@ -37,6 +40,9 @@ func (d *Data) Rmdir(p string) Errno {
 
 // remove removes p, which must be a directory or must be none.
 func (d *Data) remove(p string, dir bool) Errno {
+	if errno := d.count(); errno != ESUCCESS {
+		return errno
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st, errno := d.lstat(p)
@@ -60,6 +66,9 @@ func (d *Data) remove(p string, dir bool) Errno {
 func (d *Data) Rename(from, to string) Errno {
 	if from == "." || to == "." {
 		return EBUSY
+	}
+	if errno := d.count(); errno != ESUCCESS {
+		return errno
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -88,6 +97,9 @@ func (d *Data) Rename(from, to string) Errno {
 
 // Link implements FS.
 func (d *Data) Link(from, to string) Errno {
+	if errno := d.count(); errno != ESUCCESS {
+		return errno
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st, errno := d.lstat(from)

@@ -330,10 +330,7 @@ func hostFile(t testing.TB, content string, elem ...string) {
 func dataDir(t testing.TB, q Quota) (*Data, string) {
 	t.Helper()
 	root, dir := hostDir(t)
-	d, err := DataDir(root, q)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := DataDir(root, q)
 	return d, dir
 }
 
@@ -350,10 +347,7 @@ func writable(t *testing.T, fn func(t *testing.T, g *guest)) {
 	})
 	t.Run("linked", func(t *testing.T) {
 		root, _ := hostDir(t)
-		d, err := LinkedDir(root, Quota{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		d := LinkedDir(root, Quota{})
 		fn(t, newGuest(t, Config{Preopens: []Mount{{"/", d}}}))
 	})
 }

@@ -40,14 +40,8 @@ func hostileWorld(t testing.TB) (c Config, dir string, check func()) {
 		return root
 	}
 	quota := Quota{Bytes: 1 << 20, Inodes: 64}
-	data, err := DataDir(open("data"), quota)
-	if err != nil {
-		t.Fatal(err)
-	}
-	linked, err := LinkedDir(open("linked"), quota)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := DataDir(open("data"), quota)
+	linked := LinkedDir(open("linked"), quota)
 	tmp := NewTmp(quota)
 	c = Config{
 		Args: []string{"a"}, Env: []string{"A=b"},

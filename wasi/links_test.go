@@ -7,10 +7,7 @@ import (
 // linked returns a guest on a LinkedDir.
 func linked(t *testing.T) *guest {
 	root, _ := hostDir(t)
-	d, err := LinkedDir(root, Quota{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := LinkedDir(root, Quota{})
 	return newGuest(t, Config{Preopens: []Mount{{"/", d}}})
 }
 

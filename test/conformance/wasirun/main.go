@@ -111,10 +111,7 @@ func preopen(c *wasi.Config, dirs []string) ([]*os.Root, error) {
 			return roots, err
 		}
 		roots = append(roots, root)
-		fs, err := wasi.LinkedDir(root, wasi.Quota{})
-		if err != nil {
-			return roots, err
-		}
+		fs := wasi.LinkedDir(root, wasi.Quota{})
 		c.Preopens = append(c.Preopens, wasi.Mount{Path: guest, FS: fs})
 	}
 	return roots, nil
