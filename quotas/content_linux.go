@@ -3,6 +3,7 @@ package quotas
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,6 +14,7 @@ type content struct {
 	fd    int
 	size  int
 	bytes []byte // all of it, to be read, once it is sealed
+	huge  []byte // where it begins with huge pages, these, to be written, until it is sealed
 }
 
 func newContent(size int) (content, error) {
@@ -32,8 +34,59 @@ func newContent(size int) (content, error) {
 	return content{fd: fd, size: size}, nil
 }
 
+// hugePage is the size of huge pages: 2 MiB on all machines that Go programs run on with pages
+// of 4 KiB. Where it is another, there are none here.
+const hugePage = int(2 * MiB)
+
+// newHuge returns a content of size, which is all in huge pages and cleared; false where that
+// cannot be had. The kernel makes them where memory is there already, by MADV_COLLAPSE, Linux
+// from 6.1: also where it is not set to use huge pages for files in memory.
+func newHuge(size int) (content, bool) {
+	c, err := newContent(size)
+	if err != nil {
+		return content{}, false
+	}
+	// Mapped where huge pages fit.
+	room, err := reserve(Bytes(size + hugePage))
+	if err != nil {
+		c.close()
+		return content{}, false
+	}
+	first := -int(uintptr(unsafe.Pointer(&room[0]))) & (hugePage - 1)
+	c.huge = room[first : first+size]
+	if err := errors.Join(release(room[:first:first]), release(room[first+size:])); err != nil || !c.collapse() {
+		c.close()
+		return content{}, false
+	}
+	return c, true
+}
+
+// collapse makes huge pages of all the content.
+func (c *content) collapse() bool {
+	if mapAt(c.huge, c.fd, 0, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) != nil {
+		return false
+	}
+	for at := 0; at < c.size; at += hugePage {
+		c.huge[at] = 0 // some memory is to be there
+	}
+	return unix.Madvise(c.huge, unix.MADV_COLLAPSE) == nil
+}
+
+// resize makes the size of a content that is huge another. What it has more of is not.
+func (c *content) resize(size int) error {
+	if err := unix.Ftruncate(c.fd, int64(size)); err != nil {
+		return fmt.Errorf("size of a memfd: %w", err)
+	}
+	c.size = size
+	return nil
+}
+
 // write puts p at an offset that has room for it.
 func (c *content) write(p []byte, at int) error {
+	if n := min(len(p), len(c.huge)-at); n > 0 {
+		copy(c.huge[at:], p[:n])
+		p, at = p[n:], at+n
+	}
 	for len(p) > 0 {
 		n, err := unix.Pwrite(c.fd, p, int64(at))
 		if errors.Is(err, unix.EINTR) {
@@ -47,21 +100,13 @@ func (c *content) write(p []byte, at int) error {
 	return nil
 }
 
-// clear makes n bytes at an offset, whole pages of ImagePage, zeros.
-func (c *content) clear(at, n int) error {
-	err := unix.Fallocate(c.fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(at), int64(n))
-	if err != nil {
-		return fmt.Errorf("clear pages of a memfd: %w", err)
-	}
-	return nil
-}
-
 // seal makes the content as it is for good, also for other holders of the file. No mapping
 // of it can be written to, so F_SEAL_FUTURE_WRITE forbids all that F_SEAL_WRITE does. The
 // latter would wait 10 ms and longer until the kernel holds none of the pages for a
 // while, and then may give up with EBUSY.
 func (c *content) seal() error {
 	const seals = unix.F_SEAL_FUTURE_WRITE | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+	c.unmap(&c.huge)
 	if _, err := unix.FcntlInt(uintptr(c.fd), unix.F_ADD_SEALS, seals); err != nil {
 		return fmt.Errorf("seal a memfd: %w", err)
 	}
@@ -70,11 +115,11 @@ func (c *content) seal() error {
 	}
 	// Private: Linux before 6.7 lets nobody share what is sealed, not even to read. A
 	// private mapping that is only read is of the same memory.
-	b, err := unix.Mmap(c.fd, 0, c.size, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+	b, err := unix.MmapPtr(c.fd, 0, nil, uintptr(c.size), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_NORESERVE)
 	if err != nil {
 		return fmt.Errorf("map a memfd: %w", err)
 	}
-	c.bytes = b
+	c.bytes = unsafe.Slice((*byte)(b), c.size)
 	return nil
 }
 
@@ -94,11 +139,18 @@ func (c *content) resident() Bytes {
 }
 
 func (c *content) close() {
-	if c.bytes != nil {
-		if err := unix.Munmap(c.bytes); err != nil {
-			panic(fmt.Sprintf("unmap a memfd of %d bytes: %v", c.size, err)) // cannot be: mapped above
-		}
-		c.bytes = nil
-	}
+	c.unmap(&c.bytes)
+	c.unmap(&c.huge)
 	unix.Close(c.fd)
+}
+
+// unmap takes a mapping away, if there is one.
+func (c *content) unmap(b *[]byte) {
+	if *b == nil {
+		return
+	}
+	if err := release(*b); err != nil {
+		panic(fmt.Sprintf("unmap a memfd of %d bytes: %v", c.size, err)) // cannot be: it was mapped
+	}
+	*b = nil
 }

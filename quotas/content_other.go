@@ -3,6 +3,7 @@
 package quotas
 
 import (
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -30,15 +31,15 @@ func newContent(size int) (content, error) {
 	return content{size: size, bytes: b}, nil
 }
 
+// newHuge tells that there are no huge pages.
+func newHuge(int) (content, bool) { return content{}, false }
+
+// resize is called of none.
+func (c *content) resize(int) error { return errors.ErrUnsupported }
+
 // write puts p at an offset that has room for it.
 func (c *content) write(p []byte, at int) error {
 	copy(c.bytes[at:], p)
-	return nil
-}
-
-// clear makes n bytes at an offset, whole pages of ImagePage, zeros.
-func (c *content) clear(at, n int) error {
-	clear(c.bytes[at : at+n])
 	return nil
 }
 

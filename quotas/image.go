@@ -2,6 +2,7 @@ package quotas
 
 import (
 	"bytes"
+	"slices"
 	"sync/atomic"
 )
 
@@ -13,13 +14,17 @@ import (
 // given back. No Budget is charged for it: that is its maker's, by Size or Resident. It is
 // safe for concurrent use.
 type MemoryImage struct {
-	size    Bytes
-	full    pageSet // the pages that are not all zeros
-	content content
-	base    *MemoryImage // with a reference, nil for none; one that has a base is none itself
-	own     pageSet      // with a base: the pages that are in content, all others are the base's
-	refs    atomic.Int64
+	size        Bytes
+	full        pageSet // the pages that are not all zeros
+	differences []PageRun
+	parts       []imagePart // of the memory that are in content, in their order
+	content     content
+	base        *MemoryImage // with a reference, nil for none; one that has a base is none itself
+	refs        atomic.Int64
 }
+
+// imagePart is a part of a memory, from start to end, and where it is in an image's content.
+type imagePart struct{ start, end, at int }
 
 // Size returns how much memory a guest that is on the image has, a multiple of PageSize.
 func (i *MemoryImage) Size() Bytes { return i.size }
@@ -57,47 +62,45 @@ func (i *MemoryImage) Runs(yield func(at int64, data []byte) bool) {
 	}
 }
 
-// part returns the content from at on, up to end or as far as it is in one place.
+// part returns the content from at on, where it is not zeros, up to end or as far as it is in
+// one place.
 func (i *MemoryImage) part(at, end int) []byte {
-	if i.base == nil {
-		return i.content.bytes[at:end:end]
+	part, next := i.partOf(at)
+	if part.end == 0 {
+		end = min(end, next)
+		return i.base.content.bytes[at:end:end]
 	}
-	to, own := i.own.run(at, end)
-	if !own {
-		return i.base.content.bytes[at:to:to]
+	end = min(end, part.end)
+	from, to := part.at+at-part.start, part.at+end-part.start
+	return i.content.bytes[from:to:to]
+}
+
+// partOf returns the part that has an offset, or the zero part, and where the next begins.
+func (i *MemoryImage) partOf(at int) (part imagePart, next int) {
+	n, _ := slices.BinarySearchFunc(i.parts, at, func(p imagePart, at int) int {
+		if p.end <= at {
+			return -1
+		}
+		return 1
+	})
+	if n == len(i.parts) {
+		return imagePart{}, int(i.size)
 	}
-	return i.content.bytes[at:to:to]
+	if p := i.parts[n]; p.start <= at {
+		return p, p.end
+	}
+	return imagePart{}, i.parts[n].start
 }
 
 // Base returns the image that i is a difference from, nil where it is none.
 func (i *MemoryImage) Base() *MemoryImage { return i.base }
 
-// Differences yields where an image differs from its base, as Runs does: also pages that
-// are all zeros, where the base's are not.
-func (i *MemoryImage) Differences(yield func(at int64, data []byte) bool) {
-	begin := 0 // of the run that is not yielded yet
-	for at := 0; at < int(i.size); at += int(ImagePage) {
-		if i.differs(at) {
-			continue
-		}
-		if begin < at && !yield(int64(begin), i.content.bytes[begin:at:at]) {
-			return
-		}
-		begin = at + int(ImagePage)
-	}
-	if begin < int(i.size) {
-		yield(int64(begin), i.content.bytes[begin:i.size:i.size])
-	}
-}
+// Differences returns which pages are not the base's, or without one, not zeros, in their
+// order. The slice is the image's.
+func (i *MemoryImage) Differences() []PageRun { return i.differences }
 
-// differs tells whether a page is not as in the base, or without one, not zeros.
-func (i *MemoryImage) differs(at int) bool {
-	if i.base == nil || at >= int(i.base.size) {
-		return i.full.has(at)
-	}
-	end := at + int(ImagePage)
-	return i.own.has(at) && !bytes.Equal(i.content.bytes[at:end], i.base.content.bytes[at:end])
-}
+// Content returns a run of Differences, as Runs does.
+func (i *MemoryImage) Content(r PageRun) []byte { return i.part(r.start(), r.end()) }
 
 // Retain adds a reference; the caller holds one.
 func (i *MemoryImage) Retain() {
@@ -125,10 +128,15 @@ func (i *MemoryImage) Release() {
 	case n < 0:
 		panic("release a guest's memory image more often than it was retained")
 	case n == 0:
-		i.content.close()
-		if i.base != nil {
-			i.base.Release()
-		}
+		i.free()
+	}
+}
+
+// free gives back what the image holds.
+func (i *MemoryImage) free() {
+	i.content.close()
+	if i.base != nil {
+		i.base.Release()
 	}
 }
 
@@ -141,16 +149,19 @@ func (i *MemoryImage) mapOnto(b []byte) error {
 	if err := i.base.mapOnto(b[:i.base.size]); err != nil {
 		return err
 	}
-	for at := 0; at < len(b); {
-		to, own := i.own.run(at, len(b))
-		if own {
-			if err := i.content.mapOnto(b[at:to], at); err != nil {
+	beyond := int(i.base.size) // from here on nothing is mapped yet
+	for _, part := range i.parts {
+		if part.start > beyond {
+			if err := renew(b[beyond:part.start]); err != nil {
 				return err
 			}
 		}
-		at = to
+		if err := i.content.mapOnto(b[part.start:part.end], part.at); err != nil {
+			return err
+		}
+		beyond = max(beyond, part.end)
 	}
-	return nil
+	return renew(b[beyond:])
 }
 
 // restore makes the pages from start to end of b, a guest's memory, what they are in the

@@ -3,6 +3,7 @@ package quotas
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -10,20 +11,49 @@ import (
 // imageOf returns an image of content, which the test releases in the end.
 func imageOf(t testing.TB, content []byte) *MemoryImage {
 	t.Helper()
-	w, err := NewImageWriter(Bytes(len(content)), nil)
+	return imageOn(t, nil, content, nil)
+}
+
+// imageOn returns an image of content that shares what it can with base.
+func imageOn(t testing.TB, base *MemoryImage, content []byte, memory *ImageMemory) *MemoryImage {
+	t.Helper()
+	w, err := NewImageWriter(Bytes(len(content)), base, differencesOf(base, content), memory)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if _, err := w.WriteAt(content, 0); err != nil {
-		t.Fatal(err)
-	}
+	writeAll(t, w, content)
 	img, err := w.Seal()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(img.Release)
 	return img
+}
+
+// differencesOf returns the pages of content that are not base's.
+func differencesOf(base *MemoryImage, content []byte) (runs []PageRun) {
+	for at := 0; at < len(content); at += int(ImagePage) {
+		if base.differs(content[at:at+int(ImagePage)], at) {
+			runs = addPage(runs, at/int(ImagePage))
+		}
+	}
+	return runs
+}
+
+// writeAll writes the pages that a writer is to have, in no order.
+func writeAll(t testing.TB, w *ImageWriter, content []byte) {
+	t.Helper()
+	var pages []byte
+	for _, r := range w.runs {
+		pages = append(pages, content[r.start():r.end()]...)
+	}
+	pieces := slices.Collect(slices.Chunk(pages, 7*int(ImagePage)))
+	for _, i := range newRand().Perm(len(pieces)) {
+		if _, err := w.WriteAt(pieces[i], int64(i*7)*int64(ImagePage)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // contentWith returns size bytes of which about one page in every has content.
@@ -93,59 +123,40 @@ func TestImageCostsWhatIsFull(t *testing.T) {
 	}
 }
 
-func TestImagePagesAreWrittenAgain(t *testing.T) {
-	w, err := NewImageWriter(PageSize, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := make([]byte, PageSize)
-	r := newRand()
-	for range 1000 {
-		index := r.IntN(16)
-		page := contentWith(r, ImagePage, 2)
-		copy(want[index*int(ImagePage):], page)
-		if err := w.WritePage(index, page); err != nil {
-			t.Fatal(err)
-		}
-	}
-	img, err := w.Seal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer img.Release()
-	wantSame(t, "the image", allOf(img), want)
-	if got := img.Resident(); sharesImages && got != img.Full() {
-		t.Errorf("it costs %v, want %v", got, img.Full())
-	}
-}
-
 func TestImageRefusesWhatDoesNotFit(t *testing.T) {
 	for _, size := range []Bytes{-PageSize, 1, PageSize + 1, 4 * GiB} {
-		if _, err := NewImageWriter(size, nil); err == nil || !strings.Contains(err.Error(), "want a multiple of 64KiB") {
+		if _, err := NewImageWriter(size, nil, nil, nil); err == nil || !strings.Contains(err.Error(), "want a multiple of 64KiB") {
 			t.Errorf("%v: %v", size, err)
 		}
 	}
-	w, err := NewImageWriter(PageSize, nil)
+	for _, runs := range [][]PageRun{
+		{{-1, 1}}, {{0, 0}}, {{0, -1}}, {{16, 1}}, {{15, 2}}, {{0, 1 << 62}}, {{1 << 62, 1}}, {{4, 2}, {5, 1}}, {{4, 2}, {0, 1}},
+	} {
+		if _, err := NewImageWriter(PageSize, nil, runs, nil); err == nil || !strings.Contains(err.Error(), "want some from") {
+			t.Errorf("runs %v: %v", runs, err)
+		}
+	}
+	w, err := NewImageWriter(PageSize, nil, []PageRun{{0, 2}, {2, 1}, {8, 8}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
 		n  int
 		at int64
-	}{{1, 0}, {4096, 1}, {4096, -4096}, {4096, 65536}, {8192, 61440}, {4096, 1 << 62}} {
+	}{{1, 0}, {4096, 1}, {4096, -4096}, {4096, 11 * 4096}, {8192, 10 * 4096}, {4096, 1 << 62}} {
 		if _, err := w.WriteAt(make([]byte, test.n), test.at); err == nil {
 			t.Errorf("%d bytes at %d are written", test.n, test.at)
 		}
 	}
-	if err := w.WritePage(0, make([]byte, 8192)); err == nil {
-		t.Error("a page of 8192 bytes is written")
+	if _, err := w.WriteAt(make([]byte, 10*4096), 0); err != nil {
+		t.Error(err)
 	}
-	if err := w.WritePage(-1, make([]byte, 4096)); err == nil {
-		t.Error("page -1 is written")
+	if _, err := w.Seal(); err == nil || !strings.Contains(err.Error(), "4096 bytes of its pages are not written") {
+		t.Errorf("an image without its last page: %v", err)
 	}
 	w.Close()
 	w.Close()
-	if err := w.WritePage(0, make([]byte, 4096)); err == nil {
+	if _, err := w.WriteAt(make([]byte, 4096), 10*4096); err == nil {
 		t.Error("a page is written after Close")
 	}
 	if _, err := w.Seal(); err == nil {
@@ -154,7 +165,7 @@ func TestImageRefusesWhatDoesNotFit(t *testing.T) {
 }
 
 func TestImageCountsItsReferences(t *testing.T) {
-	w, err := NewImageWriter(PageSize, nil)
+	w, err := NewImageWriter(PageSize, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

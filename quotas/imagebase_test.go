@@ -22,25 +22,6 @@ func differing(r *rand.Rand, base []byte, size Bytes) []byte {
 	return b
 }
 
-// imageOn returns an image of content that shares what it can with base.
-func imageOn(t testing.TB, base *MemoryImage, content []byte) *MemoryImage {
-	t.Helper()
-	w, err := NewImageWriter(Bytes(len(content)), base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	if _, err := w.WriteAt(content, 0); err != nil {
-		t.Fatal(err)
-	}
-	img, err := w.Seal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(img.Release)
-	return img
-}
-
 func TestImageOnBaseHasWhatWasWritten(t *testing.T) {
 	r := newRand()
 	for _, size := range []Bytes{PageSize, 4 * MiB} {
@@ -49,12 +30,12 @@ func TestImageOnBaseHasWhatWasWritten(t *testing.T) {
 		for _, more := range []Bytes{0, PageSize, MiB} {
 			for range 20 {
 				want := differing(r, below, size+more)
-				img := imageOn(t, base, want)
+				img := imageOn(t, base, want, nil)
 				wantSame(t, "the image", allOf(img), want)
 				again := slices.Clone(below)
 				again = append(again, make([]byte, more)...)
-				for at, data := range img.Differences {
-					copy(again[at:], data)
+				for _, r := range img.Differences() {
+					copy(again[r.start():], img.Content(r))
 				}
 				wantSame(t, "base and differences", again, want)
 				m := newMemory(t, 0, size+more, nil)
@@ -75,21 +56,13 @@ func TestImageOnBaseIsMappedInFewRuns(t *testing.T) {
 	for at := 0; at < len(want); at += 2 * int(ImagePage) {
 		want[at]++
 	}
-	img := imageOn(t, imageOf(t, below), want)
-	runs := 0
-	for at := 0; at < len(want); {
-		to, own := img.own.run(at, len(want))
-		if own {
-			runs++
-		}
-		at = to
-	}
-	if runs != mostRuns {
-		t.Errorf("the image is mapped in %d runs, want %d", runs, mostRuns)
+	img := imageOn(t, imageOf(t, below), want, nil)
+	if n := len(img.parts); n > mostRuns {
+		t.Errorf("the image is mapped in %d runs, want at most %d", n, mostRuns)
 	}
 	different := 0
-	for _, data := range img.Differences {
-		different += len(data)
+	for _, r := range img.Differences() {
+		different += len(img.Content(r))
 	}
 	if different != len(want)/2 {
 		t.Errorf("%d bytes of pages differ, want %d", different, len(want)/2)
@@ -97,55 +70,20 @@ func TestImageOnBaseIsMappedInFewRuns(t *testing.T) {
 	wantSame(t, "the image", allOf(img), want)
 }
 
-// TestImageOnBasePagesAreWrittenAgain writes each kind of page over each other.
-func TestImageOnBasePagesAreWrittenAgain(t *testing.T) {
-	r := newRand()
-	below := contentWith(r, PageSize, 2)
-	base := imageOf(t, below)
-	w, err := NewImageWriter(PageSize, base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := slices.Clone(below)
-	for range 1000 {
-		index := r.IntN(16)
-		page := want[index*int(ImagePage):][:ImagePage]
-		switch r.IntN(3) {
-		case 0:
-			clear(page)
-		case 1:
-			copy(page, below[index*int(ImagePage):])
-		case 2:
-			page[r.IntN(len(page))]++
-		}
-		if err := w.WritePage(index, page); err != nil {
-			t.Fatal(err)
-		}
-	}
-	img, err := w.Seal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer img.Release()
-	wantSame(t, "the image", allOf(img), want)
-}
-
 // TestImageOnBaseKeepsIt releases the base before the image, and its memory.
 func TestImageOnBaseKeepsIt(t *testing.T) {
 	r := newRand()
 	below := contentWith(r, MiB, 1)
-	w, err := NewImageWriter(MiB, nil)
+	w, err := NewImageWriter(MiB, nil, []PageRun{{0, 256}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.WriteAt(below, 0); err != nil {
-		t.Fatal(err)
-	}
+	writeAll(t, w, below)
 	base, err := w.Seal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	img := imageOn(t, base, differing(r, below, MiB))
+	img := imageOn(t, base, differing(r, below, MiB), nil)
 	base.Release()
 	if !base.Revive() {
 		t.Fatal("the base was given up below an image")
@@ -154,10 +92,10 @@ func TestImageOnBaseKeepsIt(t *testing.T) {
 	if img.Base() != base {
 		t.Error("the image has another base")
 	}
-	if _, err := NewImageWriter(2*MiB, img); err == nil || !strings.Contains(err.Error(), "want a base that has none itself") {
+	if _, err := NewImageWriter(2*MiB, img, nil, nil); err == nil || !strings.Contains(err.Error(), "want a base that has none itself") {
 		t.Errorf("an image on one that has a base: %v", err)
 	}
-	if _, err := NewImageWriter(PageSize, base); err == nil || !strings.Contains(err.Error(), "no larger") {
+	if _, err := NewImageWriter(PageSize, base, nil, nil); err == nil || !strings.Contains(err.Error(), "no larger") {
 		t.Errorf("an image on a larger one: %v", err)
 	}
 }
@@ -178,7 +116,7 @@ func TestMemoryOnBase(t *testing.T) {
 			m.reserved[r.IntN(int(m.used))]++
 		}
 		want := slices.Clone(m.reserved[:m.used])
-		img, err := m.Image()
+		img, err := m.Image(nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,218 +4,120 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sync/atomic"
 )
 
 // mostRuns is how many runs of pages an image may have that are not its base's: mapping each
-// takes 5 µs wherever a guest is put on it, and the kernel lets a process have some 65,000
+// takes 4 µs wherever a guest is put on it, and the kernel lets a process have some 65,000
 // in all. Where there are more, pages of the base between them are copied.
-const mostRuns = 16
+const mostRuns = 10
 
-// ImageWriter makes a MemoryImage, whose content is zeros, or its base's, but for what is
-// written. It is not safe for concurrent use. It ends with Seal or Close.
-type ImageWriter struct {
-	size    Bytes
-	full    pageSet
-	content content
-	base    *MemoryImage
-	own     pageSet
-	ended   bool
+// PageRun is pages of an image that follow each other, in units of ImagePage.
+type PageRun struct{ First, N int }
+
+func (r PageRun) start() int { return r.First * int(ImagePage) }
+func (r PageRun) end() int   { return (r.First + r.N) * int(ImagePage) }
+
+// CheckRuns says why runs, in their order, cannot be pages of an image of size, and returns
+// how many bytes they are.
+func CheckRuns(runs []PageRun, size Bytes) (sum int64, err error) {
+	next, end := 0, int(size/ImagePage)
+	for _, r := range runs {
+		if r.First < next || r.First >= end || r.N < 1 || r.N > end-r.First {
+			return 0, fmt.Errorf("%d pages from page %d on, want some from %d to %d", r.N, r.First, next, end)
+		}
+		next, sum = r.First+r.N, sum+int64(r.N)*int64(ImagePage)
+	}
+	return sum, nil
 }
 
-// NewImageWriter returns a writer of an image of size, a multiple of PageSize. Base, which
-// the image then shares memory with, may be nil; else the image is at least as large.
-func NewImageWriter(size Bytes, base *MemoryImage) (*ImageWriter, error) {
+// ImageWriter makes a MemoryImage, whose content is zeros, or its base's, but for pages that
+// are told before, and then written. It ends with Seal or Close; only WriteAt may be called by
+// several goroutines at once, for different pages.
+type ImageWriter struct {
+	img   *MemoryImage
+	runs  []PageRun
+	begin []int        // of each run, and then the end: bytes of the runs before
+	left  atomic.Int64 // bytes to be written
+	ended bool
+}
+
+// NewImageWriter returns a writer of an image of size, a multiple of PageSize, whose pages are
+// those of base, or zeros, but for runs, in the order of their pages. Base, which the image then
+// shares memory with, may be nil; else the image is at least as large. Memory may be nil: then
+// none is at hand.
+func NewImageWriter(size Bytes, base *MemoryImage, runs []PageRun, memory *ImageMemory) (*ImageWriter, error) {
 	if size < 0 || size > mostMemory || size%PageSize != 0 {
 		return nil, fmt.Errorf("a memory image of %s: want a multiple of %s up to %s", size, PageSize, mostMemory)
 	}
 	if base != nil && (base.base != nil || base.size > size) {
 		return nil, fmt.Errorf("a memory image of %s: want a base that has none itself, and is no larger", size)
 	}
-	c, err := newContent(int(size))
-	if err != nil {
+	if _, err := CheckRuns(runs, size); err != nil {
 		return nil, fmt.Errorf("a memory image of %s: %w", size, err)
 	}
-	w := &ImageWriter{size: size, full: newPageSet(size), content: c}
-	if base != nil {
-		w.begin(base)
+	img := &MemoryImage{size: size, full: newPageSet(size), base: base, differences: runs}
+	img.layOut()
+	if err := img.allot(memory); err != nil {
+		return nil, fmt.Errorf("a memory image of %s: %w", size, err)
 	}
+	w := &ImageWriter{img: img, runs: runs, begin: make([]int, 1, len(runs)+1)}
+	for i, r := range runs {
+		w.begin = append(w.begin, w.begin[i]+r.N*int(ImagePage))
+	}
+	w.left.Store(int64(w.begin[len(runs)]))
 	return w, nil
 }
 
-// begin makes the content the base's, and zeros beyond.
-func (w *ImageWriter) begin(base *MemoryImage) {
-	base.Retain()
-	w.base, w.own = base, newPageSet(w.size)
-	copy(w.full, base.full)
-	for at := int(base.size); at < int(w.size); at += int(ImagePage) {
-		w.own.set(at, true)
-	}
-}
-
-// WritePage writes one page of ImagePage; index counts such pages.
-func (w *ImageWriter) WritePage(index int, page []byte) error {
-	if len(page) != int(ImagePage) {
-		return fmt.Errorf("page %d of a memory image has %d bytes, want %d", index, len(page), ImagePage)
-	}
-	_, err := w.WriteAt(page, int64(index)*int64(ImagePage))
-	return err
-}
-
-// WriteAt writes a run of whole pages, whose offset and length are multiples of
-// ImagePage. Pages that are all zeros, or the base's, cost nothing. What was written may be
-// written again.
-func (w *ImageWriter) WriteAt(run []byte, at int64) (int, error) {
-	if err := w.check(run, at); err != nil {
-		return 0, err
-	}
-	for done := 0; done < len(run); {
-		n, kind := w.alike(run[done:], int(at)+done)
-		if err := w.put(run[done:done+n], int(at)+done, kind); err != nil {
-			return done, fmt.Errorf("write %d bytes to a memory image at %d: %w", n, int(at)+done, err)
-		}
-		done += n
-	}
-	return len(run), nil
-}
-
-// WriteNew is WriteAt for pages that were not written before, and are known not to be the
-// base's, nor, beyond it, zeros: nothing is compared.
-func (w *ImageWriter) WriteNew(run []byte, at int64) (int, error) {
-	if err := w.check(run, at); err != nil {
-		return 0, err
-	}
-	return len(run), w.put(run, int(at), pageOwn)
-}
-
-// check says why a run cannot be written.
-func (w *ImageWriter) check(run []byte, at int64) error {
+// WriteAt writes whole pages of the runs, as if these followed each other: off is how many bytes
+// of them come before. None is written twice.
+func (w *ImageWriter) WriteAt(p []byte, off int64) (int, error) {
 	if w.ended {
-		return fmt.Errorf("write to a memory image at %d: it is sealed or closed", at)
+		return 0, fmt.Errorf("write %d bytes to a memory image: it is sealed or closed", len(p))
 	}
-	if at < 0 || at%int64(ImagePage) != 0 || len(run)%int(ImagePage) != 0 || int64(len(run)) > int64(w.size)-at {
-		return fmt.Errorf("write %d bytes to a memory image at %d: want whole pages of %s within %s", len(run), at, ImagePage, w.size)
+	end := w.begin[len(w.runs)]
+	if off < 0 || off%int64(ImagePage) != 0 || len(p)%int(ImagePage) != 0 || off > int64(end) || len(p) > end-int(off) {
+		return 0, fmt.Errorf("write %d bytes to a memory image at %d: want whole pages of %s within %d", len(p), off, ImagePage, end)
 	}
-	return nil
-}
-
-// pageKind is where the content of a page is.
-type pageKind int
-
-const (
-	pageZeros pageKind = iota // nowhere
-	pageBase                  // in the base
-	pageOwn                   // in the image
-)
-
-// alike returns how many bytes at the beginning of run, which is to be at an offset, are pages
-// of one kind, and which.
-func (w *ImageWriter) alike(run []byte, at int) (n int, kind pageKind) {
-	kind = w.kind(run[:ImagePage], at)
-	for n = int(ImagePage); n < len(run) && w.kind(run[n:n+int(ImagePage)], at+n) == kind; {
-		n += int(ImagePage)
+	at := int(off)
+	i, found := slices.BinarySearch(w.begin, at)
+	if !found {
+		i--
 	}
-	return n, kind
-}
-
-// kind tells where the content of a page will be.
-func (w *ImageWriter) kind(page []byte, at int) pageKind {
-	switch {
-	case w.base != nil && at < int(w.base.size) && bytes.Equal(page, w.base.content.bytes[at:at+len(page)]):
-		return pageBase
-	case zeros(page):
-		return pageZeros
-	}
-	return pageOwn
-}
-
-// put writes a run of pages of one kind.
-func (w *ImageWriter) put(run []byte, at int, kind pageKind) error {
-	if kind == pageOwn {
-		if err := w.content.write(run, at); err != nil {
-			return err
+	for done := 0; done < len(p); i++ {
+		n := min(len(p)-done, w.begin[i+1]-at)
+		if err := w.img.write(p[done:done+n], w.runs[i].start()+at-w.begin[i]); err != nil {
+			return done, fmt.Errorf("write %d bytes to a memory image: %w", n, err)
 		}
+		done, at = done+n, at+n
 	}
-	for page := at; page < at+len(run); page += int(ImagePage) {
-		if kind != pageOwn && w.written(page) {
-			if err := w.content.clear(page, int(ImagePage)); err != nil {
-				return err
-			}
-		}
-		w.full.set(page, kind == pageOwn || kind == pageBase && w.base.full.has(page))
-		if w.base != nil {
-			w.own.set(page, kind != pageBase)
-		}
-	}
-	return nil
+	w.left.Add(-int64(len(p)))
+	return len(p), nil
 }
 
-// written tells whether there is content of a page.
-func (w *ImageWriter) written(page int) bool {
-	return w.full.has(page) && (w.base == nil || w.own.has(page))
-}
-
-// zeros tells whether b, which is not empty, is: its first byte, and each is as the next.
-func zeros(b []byte) bool { return b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) }
-
-// gap is what is the base's between two runs of pages that are not.
-type gap struct{ start, end, full int }
-
-// gaps returns those between runs, the ones that cost the most first.
-func (w *ImageWriter) gaps() []gap {
-	var all []gap
-	for at := 0; at < int(w.size); {
-		to, own := w.own.run(at, int(w.size))
-		if !own && at > 0 && to < int(w.size) {
-			all = append(all, gap{at, to, w.base.full.count(at, to)})
-		}
-		at = to
-	}
-	slices.SortFunc(all, func(a, b gap) int { return b.full - a.full })
-	return all
-}
-
-// join copies what is the base's between runs of pages that are not, where these are too many.
-func (w *ImageWriter) join() error {
-	all := w.gaps()
-	for _, g := range all[min(len(all), mostRuns-1):] {
-		for at := g.start; at < g.end; {
-			to, full := w.base.full.run(at, g.end)
-			if full {
-				if err := w.content.write(w.base.content.bytes[at:to], at); err != nil {
-					return err
-				}
-			}
-			for ; at < to; at += int(ImagePage) {
-				w.own.set(at, true)
-			}
-		}
-	}
-	return nil
-}
-
-// Seal ends the writing, and returns the image with its first reference, which is the
-// caller's. Where it fails all is given back.
+// Seal ends the writing, when all is written, and returns the image with its first reference,
+// which is the caller's. Where it fails all is given back.
 func (w *ImageWriter) Seal() (*MemoryImage, error) {
 	if w.ended {
-		return nil, fmt.Errorf("seal a memory image of %s: it is sealed or closed", w.size)
+		return nil, fmt.Errorf("seal a memory image of %s: it is sealed or closed", w.img.size)
 	}
 	if err := w.finish(); err != nil {
 		w.Close()
-		return nil, fmt.Errorf("seal a memory image of %s: %w", w.size, err)
+		return nil, fmt.Errorf("seal a memory image of %s: %w", w.img.size, err)
 	}
 	w.ended = true
-	i := &MemoryImage{size: w.size, full: w.full, content: w.content, base: w.base, own: w.own}
-	i.refs.Store(1)
-	return i, nil
+	w.img.refs.Store(1)
+	return w.img, nil
 }
 
 func (w *ImageWriter) finish() error {
-	if w.base != nil {
-		if err := w.join(); err != nil {
-			return err
-		}
+	if n := w.left.Load(); n != 0 {
+		return fmt.Errorf("%d bytes of its pages are not written", n)
 	}
-	return w.content.seal()
+	if err := w.img.join(); err != nil {
+		return err
+	}
+	return w.img.content.seal()
 }
 
 // Close gives back what was written, unless there is an image of it. It may be called
@@ -225,8 +127,101 @@ func (w *ImageWriter) Close() {
 		return
 	}
 	w.ended = true
-	w.content.close()
-	if w.base != nil {
-		w.base.Release()
+	w.img.free()
+}
+
+// layOut says which pages are in the image, and where in its content. Without a base that is
+// where they are in memory: what is between them is zeros, and costs nothing.
+func (i *MemoryImage) layOut() {
+	for _, r := range i.differences {
+		i.full.fill(r.start(), r.end())
+	}
+	if i.base == nil {
+		if i.size > 0 {
+			i.parts = []imagePart{{start: 0, end: int(i.size)}}
+		}
+		return
+	}
+	i.full.add(i.base.full)
+	i.parts = fewParts(i.differences)
+	at := 0
+	for n := range i.parts {
+		i.parts[n].at = at
+		at += i.parts[n].end - i.parts[n].start
 	}
 }
+
+// fewParts puts runs together that have the least between them, where there are too many.
+func fewParts(runs []PageRun) (parts []imagePart) {
+	most := -1 // pages between two that are put together
+	if n := len(runs) - mostRuns; n > 0 {
+		var gaps []int
+		for i := 1; i < len(runs); i++ {
+			gaps = append(gaps, gapBefore(runs, i))
+		}
+		slices.Sort(gaps)
+		most = gaps[n-1]
+	}
+	for i, r := range runs {
+		if i > 0 && gapBefore(runs, i) <= most {
+			parts[len(parts)-1].end = r.end()
+		} else {
+			parts = append(parts, imagePart{start: r.start(), end: r.end()})
+		}
+	}
+	return parts
+}
+
+func gapBefore(runs []PageRun, i int) int { return runs[i].First - runs[i-1].First - runs[i-1].N }
+
+// allot takes the memory that the content is to have, and a reference to the base.
+func (i *MemoryImage) allot(memory *ImageMemory) (err error) {
+	size := int(i.size)
+	if i.base != nil {
+		size = 0
+		if n := len(i.parts); n > 0 {
+			last := i.parts[n-1]
+			size = last.at + last.end - last.start
+		}
+		i.content, err = memory.take(size)
+	} else {
+		i.content, err = newContent(size) // with holes: these are to cost nothing
+	}
+	if err == nil && i.base != nil {
+		i.base.Retain()
+	}
+	return err
+}
+
+// write puts p at an offset of the memory, which is in one part.
+func (i *MemoryImage) write(p []byte, at int) error {
+	part, _ := i.partOf(at)
+	return i.content.write(p, part.at+at-part.start)
+}
+
+// join copies into each part what it has of the base's.
+func (i *MemoryImage) join() error {
+	if i.base == nil {
+		return nil
+	}
+	for n := 1; n < len(i.differences); n++ {
+		start, end := i.differences[n-1].end(), min(i.differences[n].start(), int(i.base.size))
+		part, _ := i.partOf(start)
+		if start >= end || part.end == 0 {
+			continue
+		}
+		for at := start; at < end; {
+			to, full := i.base.full.run(at, end)
+			if full {
+				if err := i.write(i.base.content.bytes[at:to], at); err != nil {
+					return err
+				}
+			}
+			at = to
+		}
+	}
+	return nil
+}
+
+// zeros tells whether b, which is not empty, is: its first byte, and each is as the next.
+func zeros(b []byte) bool { return b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1]) }

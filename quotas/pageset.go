@@ -14,16 +14,6 @@ func (s pageSet) has(at int) bool {
 	return s[page/64]&(1<<(page%64)) != 0
 }
 
-// set puts the page at in, or takes it out.
-func (s pageSet) set(at int, in bool) {
-	page := at / int(ImagePage)
-	if in {
-		s[page/64] |= 1 << (page % 64)
-	} else {
-		s[page/64] &^= 1 << (page % 64)
-	}
-}
-
 // run returns the end of the pages from start that are all in the set, or all not, and
 // which of the two. Start is below end.
 func (s pageSet) run(start, end int) (to int, in bool) {
@@ -34,12 +24,17 @@ func (s pageSet) run(start, end int) (to int, in bool) {
 	return to, in
 }
 
-// count returns how many of the pages from start to end are in the set.
-func (s pageSet) count(start, end int) (n int) {
+// fill puts the pages from start to end in.
+func (s pageSet) fill(start, end int) {
 	for at := start; at < end; at += int(ImagePage) {
-		if s.has(at) {
-			n++
-		}
+		page := at / int(ImagePage)
+		s[page/64] |= 1 << (page % 64)
 	}
-	return n
+}
+
+// add puts in what is in another, no larger set.
+func (s pageSet) add(other pageSet) {
+	for i, pages := range other {
+		s[i] |= pages
+	}
 }

@@ -1,6 +1,7 @@
 package quotas
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 )
@@ -158,39 +159,70 @@ func (m *Memory) find(f Faults) bool {
 
 // Image returns an image of the memory as it is, a difference from the one that the guest
 // began with, or that one's base; the caller has its only reference. No call of the guest is
-// under way.
-func (m *Memory) Image() (*MemoryImage, error) {
+// under way. What memory has at hand is used; nil: nothing is.
+func (m *Memory) Image(memory *ImageMemory) (*MemoryImage, error) {
 	base := m.image
 	if base != nil && base.base != nil {
 		base = base.base
 	}
-	w, err := NewImageWriter(Bytes(m.used), base)
+	runs := m.differences(base)
+	w, err := NewImageWriter(Bytes(m.used), base, runs, memory)
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
-	if err := m.writeTo(w); err != nil {
-		return nil, err
+	at := int64(0)
+	for _, r := range runs {
+		n, err := w.WriteAt(m.reserved[r.start():r.end()], at)
+		if err != nil {
+			return nil, err
+		}
+		at += int64(n)
 	}
 	return w.Seal()
 }
 
-// writeTo writes what the guest began with, but for what the writer has, and what it wrote
-// over that. Pages that it never touched are not read.
-func (m *Memory) writeTo(w *ImageWriter) (err error) {
-	if m.image != nil && m.image != w.base {
-		for at, data := range m.image.Differences {
-			if _, err := w.WriteAt(data, at); err != nil {
-				return err
-			}
+// differences returns which pages are not base's, or beyond it or without one, not zeros.
+// Pages that the guest never wrote to are not read, where the system tells which these are.
+func (m *Memory) differences(base *MemoryImage) (runs []PageRun) {
+	candidates := newPageSet(Bytes(m.used))
+	if m.image != nil && m.image != base {
+		for _, r := range m.image.differences {
+			candidates.fill(r.start(), r.end())
 		}
 	}
-	all := m.pages.own(m.reserved[:m.used], func(start, end int) bool {
-		_, err = w.WriteAt(m.reserved[start:end], int64(start))
-		return err == nil
-	})
-	if !all && err == nil {
-		_, err = w.WriteAt(m.reserved[:m.used], 0)
+	if !m.pages.own(m.reserved[:m.used], func(start, end int) bool {
+		candidates.fill(start, end)
+		return true
+	}) {
+		candidates.fill(0, int(m.used))
 	}
-	return err
+	for at := 0; at < int(m.used); {
+		to, in := candidates.run(at, int(m.used))
+		for ; in && at < to; at += int(ImagePage) {
+			if base.differs(m.reserved[at:at+int(ImagePage)], at) {
+				runs = addPage(runs, at/int(ImagePage))
+			}
+		}
+		at = to
+	}
+	return runs
+}
+
+// addPage adds a page that comes after all others.
+func addPage(runs []PageRun, page int) []PageRun {
+	if n := len(runs); n > 0 && runs[n-1].First+runs[n-1].N == page {
+		runs[n-1].N++
+		return runs
+	}
+	return append(runs, PageRun{page, 1})
+}
+
+// differs tells whether a page at an offset is not as in the image, which has no base; where
+// that is nil, or ends before, whether it is not zeros.
+func (i *MemoryImage) differs(page []byte, at int) bool {
+	if i == nil || at >= int(i.size) || !i.full.has(at) {
+		return !zeros(page)
+	}
+	return !bytes.Equal(page, i.content.bytes[at:at+len(page)])
 }

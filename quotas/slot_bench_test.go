@@ -168,7 +168,7 @@ func BenchmarkImage(b *testing.B) {
 	mapOnto(b, m, benchImage(b))
 	write(m, scattered(348))
 	for b.Loop() {
-		img, err := m.Image()
+		img, err := m.Image(nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -194,7 +194,7 @@ func TestSlotsGiveFilesAndMappingsBack(t *testing.T) {
 	filesBefore, mappingsBefore := files(t), mappings(t, nil)
 	for range 2 {
 		var all []*Memory
-		img, err := newMemory(t, MiB, MiB, nil).Image()
+		img, err := newMemory(t, MiB, MiB, nil).Image(nil)
 		if err != nil {
 			t.Fatal(err)
 		}

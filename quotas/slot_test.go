@@ -180,7 +180,7 @@ func TestImageOfAMemory(t *testing.T) {
 				}
 				clear(m.reserved[:3*ImagePage])
 				want := append([]byte(nil), all(m)...)
-				img, err := m.Image()
+				img, err := m.Image(nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -222,7 +222,7 @@ func TestMapRefuses(t *testing.T) {
 	if _, err := wide.Reset(FaultsUnknown); err == nil {
 		t.Error("what is on no image is reset")
 	}
-	w, err := NewImageWriter(0, nil)
+	w, err := NewImageWriter(0, nil, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,14 +249,12 @@ func TestMapRefuses(t *testing.T) {
 
 // An image lives as long as a memory is on it.
 func TestImageOutlivesItsMaker(t *testing.T) {
-	w, err := NewImageWriter(MiB, nil)
+	want := contentWith(newRand(), MiB, 2)
+	w, err := NewImageWriter(MiB, nil, differencesOf(nil, want), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := contentWith(newRand(), MiB, 2)
-	if _, err := w.WriteAt(want, 0); err != nil {
-		t.Fatal(err)
-	}
+	writeAll(t, w, want)
 	img, err := w.Seal()
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,9 @@ type ImageConfig struct {
 	// Unmetered leaves out the meter, so that it can be measured what it costs: a guest
 	// of such an image cannot be stopped.
 	Unmetered bool
+	// Memory is what all guests may have together: a part of it is kept at hand for
+	// snapshots that are read. 0: none is.
+	Memory quotas.Bytes
 	// Compiling is called before compiling where the cache does not have the image,
 	// which takes seconds. May be nil.
 	Compiling func()
@@ -94,17 +97,18 @@ func (img *Image) open(ctx context.Context, cfg ImageConfig) (err error) {
 		return fmt.Errorf("compile the guest: %w", err)
 	}
 	shed(img.compiled)
-	img.keepSlots()
+	img.keepSlots(cfg.Memory)
 	if cfg.CacheDir != "" {
 		return os.WriteFile(compiledMark(folder), nil, 0o600)
 	}
 	return nil
 }
 
-// keepSlots has slots that are free kept. An image that is not metered keeps none: it is
+// keepSlots has slots that are free kept, and some of memory for what they are put on. An image that is not metered keeps none: it is
 // not known that memory and globals are all that its guests change.
-func (img *Image) keepSlots() {
+func (img *Image) keepSlots(memory quotas.Bytes) {
 	img.slots.make = func() (*slot, error) { return img.newSlot(quotas.Default().Memory, nil) }
+	img.slots.images = quotas.NewImageMemory(imagesReady, memory)
 	if img.metered {
 		img.slots.ready, img.slots.most = slotsReady*goruntime.GOMAXPROCS(0), slotsKept*goruntime.GOMAXPROCS(0)
 	}

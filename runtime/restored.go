@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"wasgi/quotas"
 	"wasgi/wasi"
@@ -16,7 +17,7 @@ import (
 // differs from, nil for none. It must be sealed with key and of the origin that is wanted,
 // the error else tells what is wrong with it. Nothing of r is used after it returns. What is
 // read is held to what can be, even where it is sealed.
-func (img *Image) ReadSnapshot(r io.Reader, size int64, key []byte, want Origin, base *Snapshot) (*Snapshot, error) {
+func (img *Image) ReadSnapshot(r io.ReaderAt, size int64, key []byte, want Origin, base *Snapshot) (*Snapshot, error) {
 	f := &storedFile{in: r, size: size}
 	if err := f.readHeader(key, want); err != nil {
 		return nil, err
@@ -27,25 +28,25 @@ func (img *Image) ReadSnapshot(r io.Reader, size int64, key []byte, want Origin,
 	s := &Snapshot{
 		id: f.ID, globals: f.Globals, ptr: f.Buffer[0], size: f.Buffer[1], Warnings: f.Warnings,
 	}
-	if err := f.readFiles(s); err != nil {
+	buffers, ok := img.chunks.Get().(*chunkBuffers)
+	if !ok {
+		buffers = new(chunkBuffers)
+	}
+	defer img.chunks.Put(buffers)
+	if err := f.readFiles(s, buffers); err != nil {
 		return nil, err
 	}
 	var below *quotas.MemoryImage
 	if base != nil {
 		below = base.memory
 	}
-	buffers, ok := img.chunks.Get().(*chunkBuffers)
-	if !ok {
-		buffers = new(chunkBuffers)
-	}
-	defer img.chunks.Put(buffers)
 	var err error
-	s.memory, err = f.readMemory(below, buffers)
+	s.memory, err = f.readMemory(below, img.slots.images, buffers)
 	return s, err
 }
 
 // CheckSnapshot is ReadSnapshot that only looks at the beginning.
-func (img *Image) CheckSnapshot(r io.Reader, size int64, key []byte, want Origin, base *Snapshot) error {
+func (img *Image) CheckSnapshot(r io.ReaderAt, size int64, key []byte, want Origin, base *Snapshot) error {
 	f := &storedFile{in: r, size: size}
 	if err := f.readHeader(key, want); err != nil {
 		return err
@@ -53,26 +54,27 @@ func (img *Image) CheckSnapshot(r io.Reader, size int64, key []byte, want Origin
 	return f.validate(len(img.globals), base)
 }
 
-// chunkBuffers are what chunks are read into. They are used again: the memory of new ones
-// costs as much as reading into them.
-type chunkBuffers [4][storedChunk]byte
+// chunkBuffers are what chunks are read into, by as many goroutines. They are used again: the
+// memory of new ones costs as much as reading into them.
+type chunkBuffers [2][storedChunk]byte
 
 // storedFile is a stored snapshot that is read.
 type storedFile struct {
 	storedHeader
-	in   io.Reader
+	in   io.ReaderAt
 	size int64
-	read int64 // so far
+	head int64 // bytes up to the header's end
 	seal *sealer
-	tags []byte // of what is still to be read
 }
 
-// take fills b.
-func (f *storedFile) take(b []byte) error {
-	n, err := io.ReadFull(f.in, b)
-	f.read += int64(n)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("it ends after %d bytes, want %d", f.read, f.size)
+// readAt fills b.
+func (f *storedFile) readAt(b []byte, at int64) error {
+	n, err := f.in.ReadAt(b, at)
+	switch {
+	case n == len(b):
+		return nil
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("it ends after %d bytes, want %d", at+int64(n), f.size)
 	}
 	return err
 }
@@ -80,7 +82,7 @@ func (f *storedFile) take(b []byte) error {
 // readHeader reads all up to the header's end.
 func (f *storedFile) readHeader(key []byte, want Origin) error {
 	head := make([]byte, storedHead)
-	if err := f.take(head); err != nil {
+	if err := f.readAt(head, 0); err != nil {
 		return err
 	}
 	if !bytes.HasPrefix(head, []byte(storedMagic)) {
@@ -92,9 +94,10 @@ func (f *storedFile) readHeader(key []byte, want Origin) error {
 		return fmt.Errorf("its header has %d bytes, want at most %d", length, mostHeader)
 	}
 	text := make([]byte, length)
-	if err := f.take(text); err != nil {
+	if err := f.readAt(text, int64(len(head))); err != nil {
 		return err
 	}
+	f.head = int64(len(head) + len(text))
 	var err error
 	if f.seal, err = newSealer(key, head[len(storedMagic):][:saltSize]); err != nil {
 		return err
@@ -108,7 +111,6 @@ func (f *storedFile) readHeader(key []byte, want Origin) error {
 	if name := f.Origin.differs(want); name != "" {
 		return fmt.Errorf("it was made of another %s: %.16q, want %.16q", name, f.Origin[name], want[name])
 	}
-	f.tags = f.Tags
 	return nil
 }
 
@@ -129,7 +131,7 @@ func (f *storedFile) validate(globals int, base *Snapshot) error {
 	case len(f.Warnings) > mostWarnings:
 		return fmt.Errorf("it has %d warnings, want at most %d", len(f.Warnings), mostWarnings)
 	}
-	pages, err := f.pages()
+	_, pages, err := f.pages()
 	if err != nil {
 		return err
 	}
@@ -137,85 +139,87 @@ func (f *storedFile) validate(globals int, base *Snapshot) error {
 	if len(f.Tags) != chunks*tagSize {
 		return fmt.Errorf("it has %d bytes of tags, want %d", len(f.Tags), chunks*tagSize)
 	}
-	if want := f.read + int64(f.State) + int64(f.Tmp) + int64(pages); f.size != want {
+	if want := f.head + int64(f.State) + int64(f.Tmp) + int64(pages); f.size != want {
 		return fmt.Errorf("it has %d bytes, want %d", f.size, want)
 	}
 	return nil
 }
 
-// pages returns the bytes of all pages.
-func (f *storedFile) pages() (sum int, err error) {
+// pages returns which pages follow, and their bytes.
+func (f *storedFile) pages() (runs []quotas.PageRun, sum int, err error) {
 	if len(f.Runs)%2 != 0 {
-		return 0, errors.New("its last run of pages has no length")
+		return nil, 0, errors.New("its last run of pages has no length")
 	}
-	next, end := 0, int(f.Memory/int64(quotas.ImagePage))
 	for i := 0; i < len(f.Runs); i += 2 {
-		first, n := f.Runs[i], f.Runs[i+1]
-		if first < next || first >= end || n < 1 || n > end-first {
-			return 0, fmt.Errorf("%d pages from page %d on, want some from %d to %d", n, first, next, end)
-		}
-		next, sum = first+n, sum+n*int(quotas.ImagePage)
+		runs = append(runs, quotas.PageRun{First: f.Runs[i], N: f.Runs[i+1]})
 	}
-	return sum, nil
+	n, err := quotas.CheckRuns(runs, quotas.Bytes(f.Memory))
+	return runs, int(n), err
 }
 
 // inWhole returns how many of size hold n.
 func inWhole(n, size int) int { return (n + size - 1) / size }
 
-// chunks reads n bytes and yields them, proven, in chunks. Buffer returns memory for the
-// next, of storedChunk.
-func (f *storedFile) chunks(n int, buffer func() []byte, yield func(chunk []byte) error) error {
-	for n > 0 {
-		chunk := buffer()[:min(n, storedChunk)]
-		if err := f.take(chunk); err != nil {
-			return err
-		}
-		var err error
-		if f.tags, err = f.seal.open(f.tags, chunk); err != nil {
-			return err
-		}
-		if err := yield(chunk); err != nil {
-			return err
-		}
-		n -= len(chunk)
-	}
-	return nil
+// chunks is a part of a stored snapshot that is in chunks.
+type chunks struct {
+	at    int64 // in the file
+	size  int
+	first int // chunk, of all
 }
 
-// chunksAhead is chunks, of which the next are read and proven while one is used.
-func (f *storedFile) chunksAhead(n int, buffers *chunkBuffers, yield func(chunk []byte) error) error {
-	free, full, end := make(chan []byte, len(buffers)), make(chan []byte, len(buffers)), make(chan error, 1)
-	for i := range buffers {
-		free <- buffers[i][:]
-	}
-	go func() {
-		defer close(full)
-		end <- f.chunks(n, func() []byte { return <-free }, func(chunk []byte) error {
-			full <- chunk
-			return nil
-		})
-	}()
-	var err error
-	for chunk := range full {
-		if err == nil {
-			err = yield(chunk)
+// files and memory are the parts of a stored snapshot after its header.
+func (f *storedFile) files() chunks { return chunks{at: f.head, size: f.State + f.Tmp} }
+
+func (f *storedFile) memory(size int) chunks {
+	files := f.files()
+	return chunks{at: files.at + int64(files.size), size: size, first: inWhole(files.size, storedChunk)}
+}
+
+// each reads a part and yields its chunks, proven, with where in the part they begin: in any
+// order, and by as many goroutines at once as there are buffers.
+func (f *storedFile) each(c chunks, buffers *chunkBuffers, yield func(chunk []byte, at int) error) error {
+	var next atomic.Int64
+	n := inWhole(c.size, storedChunk)
+	work := func(buffer []byte) error {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			at := i * storedChunk
+			chunk := buffer[:min(c.size-at, storedChunk)]
+			if err := f.chunk(c, i, chunk); err != nil {
+				return err
+			}
+			if err := yield(chunk, at); err != nil {
+				return err
+			}
 		}
-		free <- chunk
+		return nil
 	}
-	if e := <-end; err == nil {
-		err = e
+	errs := make(chan error, len(buffers))
+	others := min(n, len(buffers)) - 1
+	for i := range others {
+		go func() { errs <- work(buffers[i+1][:]) }()
+	}
+	err := work(buffers[0][:])
+	for range others {
+		err = errors.Join(err, <-errs)
 	}
 	return err
 }
 
-func (f *storedFile) readFiles(s *Snapshot) error {
-	var files []byte
-	buffer := make([]byte, min(f.State+f.Tmp, storedChunk))
-	err := f.chunks(f.State+f.Tmp, func() []byte { return buffer }, func(chunk []byte) error {
-		files = append(files, chunk...)
+// chunk reads chunk i of a part, and proves it.
+func (f *storedFile) chunk(c chunks, i int, chunk []byte) error {
+	if err := f.readAt(chunk, c.at+int64(i)*storedChunk); err != nil {
+		return err
+	}
+	n := c.first + i
+	return f.seal.opens(n, f.Tags[n*tagSize:][:tagSize], chunk)
+}
+
+func (f *storedFile) readFiles(s *Snapshot, buffers *chunkBuffers) error {
+	files := make([]byte, f.State+f.Tmp)
+	if err := f.each(f.files(), buffers, func(chunk []byte, at int) error {
+		copy(files[at:], chunk)
 		return nil
-	})
-	if err != nil {
+	}); err != nil {
 		return err
 	}
 	s.files = new(wasi.State)
@@ -226,32 +230,20 @@ func (f *storedFile) readFiles(s *Snapshot) error {
 	return s.tmp.UnmarshalBinary(files[f.State:])
 }
 
-func (f *storedFile) readMemory(base *quotas.MemoryImage, buffers *chunkBuffers) (*quotas.MemoryImage, error) {
-	w, err := quotas.NewImageWriter(quotas.Bytes(f.Memory), base)
+func (f *storedFile) readMemory(base *quotas.MemoryImage, memory *quotas.ImageMemory, buffers *chunkBuffers) (*quotas.MemoryImage, error) {
+	runs, pages, err := f.pages()
+	if err != nil {
+		return nil, err
+	}
+	w, err := quotas.NewImageWriter(quotas.Bytes(f.Memory), base, runs, memory)
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
-	pages, err := f.pages()
-	if err != nil {
-		return nil, err
-	}
-	at, left := 0, 0 // where the next page is to be, and how many follow it
-	runs := f.Runs
-	err = f.chunksAhead(pages, buffers, func(chunk []byte) error {
-		for len(chunk) > 0 {
-			if left == 0 {
-				at, left, runs = runs[0]*int(quotas.ImagePage), runs[1]*int(quotas.ImagePage), runs[2:]
-			}
-			n := min(left, len(chunk))
-			if _, err := w.WriteNew(chunk[:n], int64(at)); err != nil {
-				return err
-			}
-			at, left, chunk = at+n, left-n, chunk[n:]
-		}
-		return nil
-	})
-	if err != nil {
+	if err := f.each(f.memory(pages), buffers, func(chunk []byte, at int) error {
+		_, err := w.WriteAt(chunk, int64(at))
+		return err
+	}); err != nil {
 		return nil, err
 	}
 	return w.Seal()

@@ -6,7 +6,6 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 )
 
@@ -52,16 +51,13 @@ func (s *sealer) opensFirst(tag, part []byte) bool {
 	return err == nil
 }
 
-// open takes the next part's tag off tags, and proves the part.
-func (s *sealer) open(tags, part []byte) (rest []byte, err error) {
-	s.count++
-	if len(tags) < tagSize {
-		return nil, errors.New("there are more parts than tags")
+// opens tells why a part is not the one after as many others, the first not counted, that was
+// sealed with tag. It is safe for concurrent use.
+func (s *sealer) opens(others int, tag, part []byte) error {
+	if _, err := s.gcm.Open(nil, nonce(uint64(others)+1), tag, part); err != nil {
+		return fmt.Errorf("part %d is not as it was written", others+1)
 	}
-	if _, err := s.gcm.Open(nil, nonce(s.count), tags[:tagSize], part); err != nil {
-		return nil, fmt.Errorf("part %d is not as it was written", s.count)
-	}
-	return tags[tagSize:], nil
+	return nil
 }
 
 func nonce(n uint64) []byte { return binary.LittleEndian.AppendUint64(make([]byte, 4), n) }

@@ -86,6 +86,9 @@ const (
 	slotsKept  = 8
 )
 
+// imagesReady is how many images there is memory at hand for.
+const imagesReady = 2
+
 // slotsAfter is how long after one was taken slots are made in its place: who took it is
 // answered first.
 const slotsAfter = 5 * time.Millisecond
@@ -95,6 +98,7 @@ const slotsAfter = 5 * time.Millisecond
 type slots struct {
 	make        func() (*slot, error)
 	ready, most int
+	images      *quotas.ImageMemory // for what slots are put on
 
 	filling sync.Mutex // held while some are made
 	mu      sync.Mutex
@@ -184,4 +188,5 @@ func (l *slots) close() {
 	for _, s := range free {
 		s.close()
 	}
+	l.images.Close()
 }

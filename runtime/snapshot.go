@@ -72,7 +72,7 @@ func (i *Instance) snap() (_ *Snapshot, err error) {
 	if i.tmp != nil {
 		s.tmp = i.tmp.Save()
 	}
-	if s.memory, err = i.memory.Image(); err != nil {
+	if s.memory, err = i.memory.Image(i.slots.images); err != nil {
 		return nil, fmt.Errorf("snapshot of %s: %w", i.ID, err)
 	}
 	return s, nil

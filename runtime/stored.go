@@ -111,8 +111,8 @@ func (s *Snapshot) Store(w io.Writer, key []byte, o Origin) error {
 // header returns the header, without tags, and the files.
 func (s *Snapshot) header(o Origin) (h storedHeader, files []byte, err error) {
 	h = storedHeader{ID: s.id, Origin: o, Globals: s.globals, Buffer: [2]uint32{s.ptr, s.size}, Warnings: s.Warnings, Memory: int64(s.memory.Size())}
-	for at, data := range s.memory.Differences {
-		h.Runs = append(h.Runs, int(at/int64(quotas.ImagePage)), len(data)/int(quotas.ImagePage))
+	for _, r := range s.memory.Differences() {
+		h.Runs = append(h.Runs, r.First, r.N)
 	}
 	if files, err = s.files.MarshalBinary(); err != nil {
 		return h, nil, err
@@ -143,8 +143,8 @@ func (s *Snapshot) parts(files []byte) []part {
 	return []part{
 		func(yield func([]byte) error) error { return yield(files) },
 		func(yield func([]byte) error) (err error) {
-			for _, data := range s.memory.Differences {
-				if err = yield(data); err != nil {
+			for _, r := range s.memory.Differences() {
+				if err = yield(s.memory.Content(r)); err != nil {
 					break
 				}
 			}

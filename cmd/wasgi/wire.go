@@ -17,6 +17,7 @@ import (
 
 	"wasgi/cmd/wasgi/front"
 	"wasgi/pyruntime"
+	"wasgi/quotas"
 	"wasgi/runtime"
 	"wasgi/tenants"
 	"wasgi/wasi"
@@ -55,7 +56,7 @@ func (e *environment) host(ctx context.Context, folder string, policy tenants.Po
 	if _, err := io.Copy(sum, io.NewSectionReader(archive, 0, size)); err != nil {
 		return tenants.Host{}, nil, fmt.Errorf("python's library: %w", err)
 	}
-	image, err := e.image(ctx, artefact)
+	image, err := e.image(ctx, artefact, policy.Memory)
 	if err != nil {
 		return tenants.Host{}, nil, err
 	}
@@ -67,7 +68,7 @@ func (e *environment) host(ctx context.Context, folder string, policy tenants.Po
 }
 
 // image compiles the guest program, which takes seconds the first time: a line tells.
-func (e *environment) image(ctx context.Context, artefact pyruntime.Artefact) (*runtime.Image, error) {
+func (e *environment) image(ctx context.Context, artefact pyruntime.Artefact, memory quotas.Bytes) (*runtime.Image, error) {
 	wasm, err := artefact.Wasm()
 	if err != nil {
 		return nil, err
@@ -81,6 +82,7 @@ func (e *environment) image(ctx context.Context, artefact pyruntime.Artefact) (*
 	return runtime.LoadImage(ctx, runtime.ImageConfig{
 		Wasm:      wasm,
 		CacheDir:  filepath.Join(cache, "wasgi", "compiled"),
+		Memory:    memory,
 		Compiling: func() { p.start(e.std.err, "compiling the Python runtime for this machine, once") },
 	})
 }
