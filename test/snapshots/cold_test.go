@@ -74,6 +74,9 @@ func (a coldApp) stage(b *testing.B, dir, name, more string) {
 
 const coldTenants = 20
 
+// coldPause is between first requests: a server makes ready for the next behind them.
+const coldPause = 200 * time.Millisecond
+
 // coldWasgi returns how long the first requests of many tenants take after a restart, from
 // the connection to the last byte. The first tenant is not counted: the server meets its first
 // request ever there.
@@ -91,6 +94,7 @@ func coldWasgi(b *testing.B, app coldApp) testkit.Sample {
 		if n > 0 {
 			times = append(times, took)
 		}
+		time.Sleep(coldPause)
 	}
 	server.Stop(b)
 	return times

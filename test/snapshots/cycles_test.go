@@ -79,23 +79,18 @@ func TestCyclesLeaveNothing(t *testing.T) {
 		}
 	}
 	crowd(t, pools[:8]) // so that as many slots are free as are ever kept
-	for range 25 {      // so that Go's heap has come to its size, and images were read where they are
-		for _, p := range pools {
-			cycle(p)
+	cycles := func(n int) process {
+		for range n {
+			cycle(pools[rand.IntN(len(pools))])
 		}
+		drop()
+		return h.settle(t)
 	}
-	drop()
-	before := h.settle(t)
-	for range times(t, "WASGI_CYCLES", 500) {
-		cycle(pools[rand.IntN(len(pools))])
-	}
-	drop()
-	after := h.settle(t)
+	cycles(125 * len(pools)) // so that Go's heap has come to its size, and images were read where they are
+	before := cycles(500)
+	after := cycles(times(t, "WASGI_CYCLES", 500))
 	t.Logf("before %+v, after %+v", before, after)
-	most := 1.01
-	if os.Getenv("WASGI_CYCLES") == "" {
-		most = 1.05 // Go's heap, and what the race detector keeps, still grow in so few; a leak is of more
-	}
+	const most = 1.01
 	for what, n := range map[string][2]int{
 		"mappings": {before.maps, after.maps}, "open files": {before.files, after.files}, "goroutines": {before.goroutines, after.goroutines},
 		"bytes resident": {int(before.resident), int(after.resident)}, "bytes of the budget": {int(before.taken), int(after.taken)},
