@@ -59,7 +59,7 @@ bench-snapshots: build ## measure cold starts, restarts, slots, and many tenants
 	$(RECIPE) tools uwsgi uwsgi-plugin-python3 python3
 	WASGI_BIN=$(CURDIR)/bin/wasgi go test -count=1 -run '^$$' -bench Snapshots -benchtime 1x -timeout 30m ./test/snapshots
 
-bench-front: ## measure the front end alone against fasthttp, and beside 10,000 slow clients
+bench-front: ## measure the front end alone against fasthttp, with and without an access log, and beside 10,000 slow clients
 	$(RECIPE) tools wabt
 	go test -count=1 -run '^$$' -bench Front -benchtime 1x -timeout 20m ./cmd/wasgi/front
 

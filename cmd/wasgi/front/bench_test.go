@@ -3,6 +3,7 @@ package front
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,54 +22,103 @@ import (
 )
 
 // How long the servers of a benchmark are under load: in short turns, one after the other,
-// so that what else the machine does meets both.
+// so that what else the machine does meets all.
 const (
-	benchTurns = 30
+	benchTurns = 40
 	benchTurn  = 200 * time.Millisecond
 	benchConns = 16
 )
 
-// BenchmarkFront compares the front end alone with a bare fasthttp server that sends the
-// same answer from memory: in requests answered, as the middle of the ratios of all turns.
+// benchHeaders are as a browser sends them.
+const benchHeaders = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n" +
+	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en-US,en;q=0.5\r\n" +
+	"Accept-Encoding: gzip, deflate, br, zstd\r\nConnection: keep-alive\r\nCookie: session=0123456789abcdef; theme=dark\r\n\r\n"
+
+// benchRequest is for a host that nobody has.
+const benchRequest = "GET /some/page?with=a&query=1 HTTP/1.1\r\nHost: nobody.example.com\r\n" + benchHeaders
+
+// BenchmarkFront compares the whole front end, without an access log and with each kind of
+// it, with a bare fasthttp server that sends the same answer, head and body, from memory.
+// "of-bare" is the middle of the ratios, over all turns, of requests answered.
 func BenchmarkFront(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as wasgi does
 	dir := b.TempDir()
-	text := strings.Repeat("static ", 600)
 	write(b, filepath.Join(dir, "site", "wasgi.toml"), "[app]\nentry = \"site:app\"\nhosts = [\"site\"]\n[static]\n\"/static\" = \"static\"\n")
-	write(b, filepath.Join(dir, "site", "static", "file.txt"), text)
-	write(b, filepath.Join(dir, "site", "static", "long.bin"), strings.Repeat(text, 250))
+	for name, size := range map[string]int{"4k.txt": 4 << 10, "64k.txt": 64 << 10, "1m.txt": 1 << 20} {
+		write(b, filepath.Join(dir, "site", "static", name), strings.Repeat("static..", size/8))
+	}
 	f := newServedFrom(b, dir, echoImage(b))
+	combined, json := openLog(b), openLog(b)
+	servers := []benchServer{
+		{"of-bare", f.again(b, func(c *Config) {})},
+		{"combined-of-bare", f.again(b, func(c *Config) { c.Combined = combined })},
+		{"log-of-bare", f.again(b, func(c *Config) { c.Access = slog.New(slog.NewJSONHandler(json, nil)) })},
+	}
+	for _, one := range []struct{ name, request string }{
+		{"404", benchRequest},
+		{"4k", "GET /static/4k.txt HTTP/1.1\r\nHost: site\r\n" + benchHeaders},
+		{"64k", "GET /static/64k.txt HTTP/1.1\r\nHost: site\r\n" + benchHeaders},
+		{"1m", "GET /static/1m.txt HTTP/1.1\r\nHost: site\r\n" + benchHeaders},
+	} {
+		b.Run(one.name, func(b *testing.B) {
+			bare := bareServer(b, answerOf(b, servers[0].address, one.request))
+			for range b.N {
+				compareFront(b, one.request, bare, servers)
+			}
+		})
+	}
+}
+
+// benchServer is a server and what it is called in a report.
+type benchServer struct{ unit, address string }
+
+func openLog(b *testing.B) *os.File {
+	b.Helper()
 	file, err := os.Create(filepath.Join(b.TempDir(), "access.log"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer file.Close()
-	logs := map[string]func(){
-		"no log":       func() { f.cfg.Access, f.cfg.Combined = nil, nil },
-		"combined log": func() { f.cfg.Access, f.cfg.Combined = nil, file },
-		"server's log": func() { f.cfg.Access, f.cfg.Combined = slog.New(slog.NewJSONHandler(file, nil)), nil },
-	}
-	for name, request := range map[string]string{
-		"file":      "GET /static/file.txt HTTP/1.1\r\nHost: site\r\n\r\n",
-		"long file": "GET /static/long.bin HTTP/1.1\r\nHost: site\r\n\r\n",
-		"404":       "GET / HTTP/1.1\r\nHost: nobody\r\n\r\n",
-	} {
-		head, body := answerOf(b, f.address, request)
-		bare := bareServer(b, head, body)
-		answerOf(b, bare, request) // it serves, and so can be shut down
-		for log, use := range logs {
-			b.Run(name+"/"+log, func(b *testing.B) {
-				use()
-				for range b.N {
-					compareFile(b, request, f.address, bare)
-				}
-			})
+	b.Cleanup(func() { file.Close() })
+	return file
+}
+
+// again serves the tenants of f with another configuration, and without an access log unless
+// that has one.
+func (f *fixture) again(b *testing.B, change func(*Config)) (address string) {
+	b.Helper()
+	cfg := f.cfg
+	cfg.Access, cfg.Index = nil, false
+	change(&cfg)
+	s := New(cfg)
+	return running(b, s.Serve, s.Shutdown)
+}
+
+// running serves until the benchmark ends.
+func running(b *testing.B, serve func(net.Listener) error, shutdown func(context.Context) error) (address string) {
+	b.Helper()
+	l := listen(b)
+	served := make(chan error, 1)
+	go func() { served <- serve(l) }()
+	b.Cleanup(func() {
+		if err := errors.Join(shutdown(context.Background()), <-served); err != nil {
+			b.Error(err)
 		}
+	})
+	return l.Addr().String()
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { l.Close() })
+	return l
 }
 
 // answerOf returns the answer to a request.
-func answerOf(b *testing.B, address, request string) (*fasthttp.Response, []byte) {
+func answerOf(b *testing.B, address, request string) *fasthttp.Response {
 	b.Helper()
 	c, err := net.Dial("tcp", address)
 	if err != nil {
@@ -81,16 +132,16 @@ func answerOf(b *testing.B, address, request string) (*fasthttp.Response, []byte
 	if err := resp.Read(bufio.NewReader(c)); err != nil {
 		b.Fatal(err)
 	}
-	return &resp, resp.Body()
+	return &resp
 }
 
-// bareServer gives one answer, head and body, to each request.
-func bareServer(b *testing.B, like *fasthttp.Response, body []byte) string {
+// bareServer gives one answer to each request.
+func bareServer(b *testing.B, like *fasthttp.Response) (address string) {
 	b.Helper()
-	status, kind := like.StatusCode(), string(like.Header.ContentType())
+	status, kind, body := like.StatusCode(), string(like.Header.ContentType()), like.Body()
 	var head []rawHeader
 	for name, value := range like.Header.All() {
-		if !isName(name, "Content-Type") && !isName(name, "Content-Length") && !isName(name, "Server") {
+		if !isName(name, "Content-Type") && !isName(name, "Content-Length") && !isName(name, "Server") && !isName(name, "Date") {
 			head = append(head, rawHeader{bytes.Clone(name), bytes.Clone(value)})
 		}
 	}
@@ -102,38 +153,32 @@ func bareServer(b *testing.B, like *fasthttp.Response, body []byte) string {
 		}
 		ctx.Response.SetBodyRaw(body)
 	}}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	b.Cleanup(func() {
-		if err := errors.Join(server.Shutdown(), <-served); err != nil {
-			b.Error(err)
-		}
-	})
-	return l.Addr().String()
+	return running(b, server.Serve, server.ShutdownWithContext)
 }
 
-// compare reports how much one server answers in the time of the other.
-func compareFile(b *testing.B, request, own, bare string) {
-	var ratios []float64
-	answered := [2]int{}
-	ours, theirs := connections(b, own), connections(b, bare)
-	load(b, ours, request)
-	load(b, theirs, request)
-	for range benchTurns {
-		a, z := load(b, ours, request), load(b, theirs, request)
-		ratios = append(ratios, float64(a)/float64(z))
-		answered[0] += a
-		answered[1] += z
+// compareFront reports how much servers answer in the time of a bare one.
+func compareFront(b *testing.B, request, bare string, servers []benchServer) {
+	ratios := make([][]float64, len(servers))
+	conns := make([][]net.Conn, len(servers))
+	for i, s := range servers {
+		conns[i] = connections(b, s.address)
+		load(b, conns[i], request)
 	}
-	slices.Sort(ratios)
-	seconds := (benchTurns * benchTurn).Seconds()
-	b.ReportMetric(ratios[len(ratios)/2], "of-bare")
-	b.ReportMetric(float64(answered[0])/seconds, "own/s")
-	b.ReportMetric(float64(answered[1])/seconds, "bare/s")
+	theirs := connections(b, bare)
+	load(b, theirs, request)
+	all := 0
+	for range benchTurns {
+		n := load(b, theirs, request)
+		all += n
+		for i := range servers {
+			ratios[i] = append(ratios[i], float64(load(b, conns[i], request))/float64(n))
+		}
+	}
+	for i, s := range servers {
+		slices.Sort(ratios[i])
+		b.ReportMetric(ratios[i][benchTurns/2], s.unit)
+	}
+	b.ReportMetric(float64(all)/(benchTurns*benchTurn).Seconds(), "bare/s")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -154,58 +199,45 @@ func connections(b *testing.B, address string) []net.Conn {
 // load asks again and again on each connection, for one turn, and returns how often.
 func load(b *testing.B, conns []net.Conn, request string) int {
 	b.Helper()
-	counts := make([]int, len(conns))
+	var answered atomic.Int64
 	end := time.Now().Add(benchTurn)
-	for _, c := range conns {
-		if err := c.SetDeadline(end.Add(patience)); err != nil {
-			b.Fatal(err)
-		}
-	}
 	var all sync.WaitGroup
-	for i, c := range conns {
+	for _, c := range conns {
 		all.Go(func() {
-			buffer := make([]byte, 64<<10)
+			if err := c.SetDeadline(end.Add(patience)); err != nil {
+				b.Error(err)
+			}
+			r := bufio.NewReaderSize(c, 64<<10)
 			for time.Now().Before(end) {
-				if err := ask1(c, request, buffer); err != nil {
+				_, err := io.WriteString(c, request)
+				if err := errors.Join(err, skipResponse(r)); err != nil {
 					b.Error(err)
 					return
 				}
-				counts[i]++
+				answered.Add(1)
 			}
 		})
 	}
 	all.Wait()
-	n := 0
-	for _, count := range counts {
-		n += count
-	}
-	return n
+	return int(answered.Load())
 }
 
-// ask1 sends a request and reads the answer to its end.
-func ask1(c net.Conn, request string, buffer []byte) error {
-	if _, err := io.WriteString(c, request); err != nil {
-		return err
-	}
-	n, left := 0, -1
-	for left != 0 {
-		m, err := c.Read(buffer[n:])
+// skipResponse reads a response whose body's length is told.
+func skipResponse(r *bufio.Reader) error {
+	length := 0
+	for {
+		line, err := r.ReadSlice('\n')
 		if err != nil {
 			return err
 		}
-		if left > 0 {
-			left -= m
-			continue
+		if digits, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			for _, c := range bytes.TrimSpace(digits) {
+				length = length*10 + int(c-'0')
+			}
 		}
-		n += m
-		at := bytes.Index(buffer[:n], []byte("\r\n\r\n"))
-		if at < 0 {
-			continue
+		if len(line) == len("\r\n") {
+			_, err := r.Discard(length)
+			return err
 		}
-		_, length, _ := bytes.Cut(buffer[:at], []byte("Content-Length: "))
-		size, _ := position(length[:max(0, bytes.IndexByte(append(length, '\r'), '\r'))])
-		left = int(size) - (n - at - 4)
-		n = 0
 	}
-	return nil
 }
