@@ -93,6 +93,10 @@ type conn struct {
 	requests int
 	content  content // of the latest request
 
+	tail   []byte      // a body to be sent behind the head that is written next
+	parts  [2][]byte   // of pieces
+	pieces net.Buffers // that one system call sends
+
 	readBy  time.Time // the deadlines that are set
 	writeBy time.Time
 	ctx     *fasthttp.RequestCtx // of the requests; nil before the first
@@ -111,7 +115,11 @@ func (c *conn) RemoteAddr() net.Addr {
 }
 
 // Write implements net.Conn. A client that takes nothing for the write timeout is given up.
+// What is written first of a response whose body is in tail is its head.
 func (c *conn) Write(p []byte) (int, error) {
+	if c.tail != nil {
+		return c.writeWhole(p)
+	}
 	sent := 0
 	for {
 		c.writing()
@@ -168,6 +176,7 @@ func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 // settle is called when a response is there, and its body not one that is still sent: where
 // what is left of the request stands in the way of the next, the connection ends.
 func (c *conn) settle(ctx *fasthttp.RequestCtx) {
+	c.takeTail(ctx)
 	c.linger.Store(c.refused != nil || !c.content.whole())
 	if c.refused != nil || !c.content.skippable() {
 		ctx.SetConnectionClose()
