@@ -3,63 +3,55 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"sync"
 
 	"wasgi/cmd/wasgi/front"
 	"wasgi/tenants"
 )
 
-// accessFile is where lines of the access log go that are not the server's log's. It is
-// safe for concurrent use.
-type accessFile struct {
-	path string // "" for standard output
-
-	mu  sync.Mutex
-	out io.Writer
+// accessLog is where lines of requests go.
+type accessLog struct {
+	*front.Lines
+	path string // "" for standard output, or the server's log
+	file *os.File
 }
 
 // openAccess opens a file to append to it, made if it is not there; "" and "-" are stdout.
-func openAccess(path string, stdout io.Writer) (*accessFile, error) {
+func openAccess(path string, stdout io.Writer) (*accessLog, error) {
+	l := &accessLog{Lines: front.NewLines(stdout)}
 	if path == "" || path == "-" {
-		return &accessFile{out: stdout}, nil
+		return l, nil
 	}
-	f := &accessFile{path: path}
-	return f, f.reopen()
+	l.path = path
+	return l, l.reopen()
 }
 
 // reopen opens the file anew: it may have been renamed. Where that fails the old one
-// stays. A nil f has none.
-func (f *accessFile) reopen() error {
-	if f == nil || f.path == "" {
+// stays.
+func (l *accessLog) reopen() error {
+	if l.path == "" {
 		return nil
 	}
-	next, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	next, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
 	if err != nil {
 		return fmt.Errorf("access log: %w", err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if old, ok := f.out.(io.Closer); ok {
-		old.Close()
+	err = l.Turn(next)
+	if l.file != nil {
+		l.file.Close()
 	}
-	f.out = next
+	l.file = next
+	if err != nil {
+		return fmt.Errorf("access log: %w", err)
+	}
 	return nil
 }
 
-// Write implements io.Writer: one call is one line.
-func (f *accessFile) Write(line []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.out.Write(line)
-}
-
 // access puts into cfg where the lines of requests go, as the configuration says and the
-// flags, which come first. The file is nil where they go into the server's log.
-func (o serveOptions) access(cfg *front.Config, policy tenants.Policy, stdout io.Writer) (*accessFile, error) {
+// flags, which come first. own are those of the server's log.
+func (o serveOptions) access(cfg *front.Config, policy tenants.Policy, e *environment, own *front.Lines) (*accessLog, error) {
 	if !o.accessLog {
-		return nil, nil
+		return &accessLog{Lines: own}, nil
 	}
 	a := policy.Access
 	if o.accessFormat != "" {
@@ -72,17 +64,21 @@ func (o serveOptions) access(cfg *front.Config, policy tenants.Policy, stdout io
 		return nil, fmt.Errorf("access log: %w", err)
 	}
 	if a.Format == "" || a.Format == tenants.AccessServerLog {
-		cfg.Access = cfg.Log
-		return nil, nil
+		if e.logsJSON() {
+			cfg.JSON = own
+		} else {
+			cfg.Access = cfg.Log
+		}
+		return &accessLog{Lines: own}, nil
 	}
-	file, err := openAccess(a.File, stdout)
+	file, err := openAccess(a.File, e.std.out)
 	if err != nil {
 		return nil, err
 	}
 	if a.Format == tenants.AccessCombined {
-		cfg.Combined = file
+		cfg.Combined = file.Lines
 	} else {
-		cfg.Access, cfg.AccessClient = slog.New(slog.NewJSONHandler(file, nil)), true
+		cfg.JSON, cfg.AccessClient = file.Lines, true
 	}
 	return file, nil
 }

@@ -126,7 +126,7 @@ func TestCompletion(t *testing.T) {
 
 func TestTenantsThatAreNotServed(t *testing.T) {
 	var out bytes.Buffer
-	log, err := (&environment{std: streams{err: &out}, logFormat: "text"}).logger()
+	log, err := (&environment{std: streams{err: &out}, logFormat: "text"}).logger(&out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestStateFolder(t *testing.T) {
 func TestLogFormats(t *testing.T) {
 	for format, want := range map[string]string{"json": `{"time":`, "auto": `{"time":`, "text": "time="} {
 		var out bytes.Buffer
-		log, err := (&environment{std: streams{err: &out}, logFormat: format}).logger()
+		log, err := (&environment{std: streams{err: &out}, logFormat: format}).logger(&out)
 		if err != nil {
 			t.Fatal(err)
 		}

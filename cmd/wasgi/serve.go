@@ -105,7 +105,8 @@ type source interface {
 // serve routes to all bundles, then takes connections, then imports the apps: a
 // request waits for its own app only.
 func (e *environment) serve(ctx context.Context, folder string, policy tenants.Policy, opts serveOptions, from func(*tenants.Registry, *slog.Logger) source) error {
-	log, err := e.logger()
+	lines := front.NewLines(e.std.err)
+	log, err := e.logger(lines.AtOnce())
 	if err != nil {
 		return err
 	}
@@ -116,11 +117,12 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 	}
 	host.KeepLogs, host.KeepSnapshots = true, true
 	cfg := front.Config{Log: log, Index: opts.index, HTTPSPort: policy.HTTPSPort, HTTP: policy.HTTP}
-	accessFile, err := opts.access(&cfg, policy, e.std.out)
+	access, err := opts.access(&cfg, policy, e, lines)
 	if err != nil {
 		free()
 		return err
 	}
+	defer access.Flush()
 	listener, err := listen(opts.listen)
 	if err != nil {
 		free()
@@ -147,7 +149,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 	go func() { served <- server.Serve(listener) }()
 	log.Info("listening", "address", listener.Addr().String(), "bundles", len(found), "state", host.State)
 	serveTLS(watching, server, &cfg, secure, served)
-	err = follow(ctx, src, found, opts.reload, served, func() { reread(accessFile, cfg.Certificates, log) }, log)
+	err = follow(ctx, src, found, opts.reload, served, func() { reread(access, cfg.Certificates, log) }, log)
 	cfg.Certificates.Close()
 	if drain(server, registry, log) {
 		free()
@@ -212,7 +214,7 @@ func follow(ctx context.Context, src source, found []tenants.Bundle, reload bool
 }
 
 // reread opens and reads anew the files that are no bundle's.
-func reread(access *accessFile, certificates *front.Certificates, log *slog.Logger) {
+func reread(access *accessLog, certificates *front.Certificates, log *slog.Logger) {
 	if err := access.reopen(); err != nil {
 		log.Error("the file stays as it was", "error", err)
 	}

@@ -109,19 +109,23 @@ func (e *environment) stateFolder(folder string) (string, error) {
 	return filepath.Join(base, "wasgi", filepath.Base(folder)+"-"+hex.EncodeToString(sum[:4])), nil
 }
 
-// logger writes to standard error: text for a person, JSON for a program.
-func (e *environment) logger() (*slog.Logger, error) {
+// logger writes to standard error, by way of to: text for a person, JSON for a program.
+func (e *environment) logger(to io.Writer) (*slog.Logger, error) {
 	opts := &slog.HandlerOptions{}
 	if e.verbose {
 		opts.Level = slog.LevelDebug
 	}
 	switch {
-	case e.logFormat == "text", e.logFormat == "auto" && isTerminal(e.std.err):
-		return slog.New(slog.NewTextHandler(e.std.err, opts)), nil
-	case e.logFormat == "json", e.logFormat == "auto":
-		return slog.New(slog.NewJSONHandler(e.std.err, opts)), nil
+	case e.logsJSON():
+		return slog.New(slog.NewJSONHandler(to, opts)), nil
+	case e.logFormat == "text", e.logFormat == "auto":
+		return slog.New(slog.NewTextHandler(to, opts)), nil
 	}
 	return nil, fmt.Errorf("--log is %q, want text, json or auto", e.logFormat)
+}
+
+func (e *environment) logsJSON() bool {
+	return e.logFormat == "json" || e.logFormat == "auto" && !isTerminal(e.std.err)
 }
 
 // isTerminal tells whether a stream is a person's screen or keyboard.

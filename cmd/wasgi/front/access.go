@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -15,9 +14,7 @@ import (
 // and the app is done, whichever is later: what the app used is known only then, and no
 // client waits for that.
 type access struct {
-	log      *slog.Logger // nil: none is written there
-	lines    io.Writer    // takes it in Apache's format; nil: nothing does
-	full     bool         // log is told what the client says of itself, too
+	cfg      *Config
 	start    time.Time
 	id       string
 	remote   string
@@ -36,8 +33,10 @@ type access struct {
 	fromCache bool // the app was not asked
 
 	mu      sync.Mutex
+	asked   bool // the app was, and may hold on to it
 	running bool // the app is: the line waits for ended
-	sent    *sent
+	over    bool // the response is sent, and what follows set
+	sent    sent
 	usage   quotas.Usage
 	limits  []quotas.Limit // met by the app until it was done
 }
@@ -50,20 +49,25 @@ type sent struct {
 	took   time.Duration
 }
 
-// newAccess begins the line of a request.
-func (s *Server) newAccess(r *request, id string) *access {
-	a := &access{start: time.Now(), id: id, log: s.cfg.Access, lines: s.cfg.Combined, full: s.cfg.AccessClient}
-	a.request(r)
+// newAccess begins the line of a request, in the place of the connection's last one where
+// that is nobody's any more.
+func (s *Server) newAccess(c *conn, id string) *access {
+	if c.line == nil || c.line.asked {
+		c.line = &access{}
+	}
+	a := c.line
+	*a = access{cfg: &s.cfg, start: time.Now(), id: id}
+	a.request(&c.request)
 	return a
 }
 
 // request takes what the line tells of the request.
 func (a *access) request(r *request) {
-	if a.log == nil && a.lines == nil {
+	if a.cfg.Access == nil && a.cfg.JSON == nil && a.cfg.Combined == nil {
 		return
 	}
 	a.remote, a.method, a.target, a.host = r.peer.String(), r.method, r.target.raw, r.target.authority
-	if a.full || a.lines != nil {
+	if a.cfg.AccessClient || a.cfg.Combined != nil {
 		a.proto = protocol(r)
 		a.referer, a.agent = r.first("Referer"), r.first("User-Agent")
 	}
@@ -73,17 +77,17 @@ func (a *access) request(r *request) {
 func (a *access) begin() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.running = true
+	a.asked, a.running = true, true
 }
 
 // ended is called by the app's goroutine when the app is done with the request.
 func (a *access) ended(usage quotas.Usage, hits []quotas.Limit) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	waited := a.running && a.sent != nil
+	waited := a.running && a.over
 	a.running, a.usage, a.limits = false, usage, slices.Clone(hits)
 	if waited {
-		a.write()
+		a.write(time.Now())
 	}
 }
 
@@ -98,26 +102,42 @@ func (a *access) abandon() {
 func (a *access) done(status int, bytes int64, reason string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.sent = &sent{status, bytes, reason, time.Since(a.start)}
+	now := time.Now()
+	a.over, a.sent = true, sent{status, bytes, reason, now.Sub(a.start)}
 	if !a.running {
-		a.write()
+		a.write(now)
 	}
 }
 
 // write writes the line. The caller holds mu.
-func (a *access) write() {
-	if a.lines != nil {
-		a.lines.Write(a.combined()) // nobody to tell that it cannot be written
+func (a *access) write(now time.Time) {
+	var room [512]byte
+	if a.cfg.Combined != nil {
+		a.cfg.Combined.Write(a.combined(room[:0])) // nobody to tell that it cannot be written
 	}
-	if a.log == nil {
+	if a.cfg.JSON == nil && a.cfg.Access == nil {
 		return
 	}
-	attrs := []slog.Attr{
+	var few [20]slog.Attr
+	msg, attrs := a.method+" "+a.target, a.attrs(few[:0])
+	if a.cfg.JSON != nil {
+		a.cfg.JSON.Write(appendJSONLine(room[:0], now, msg, attrs))
+	}
+	if a.cfg.Access != nil {
+		line := slog.NewRecord(now, slog.LevelInfo, msg, 0)
+		line.AddAttrs(attrs...)
+		_ = a.cfg.Access.Handler().Handle(context.Background(), line)
+	}
+}
+
+// attrs appends what the line says but for the request line.
+func (a *access) attrs(attrs []slog.Attr) []slog.Attr {
+	attrs = append(attrs,
 		slog.String("request", a.id), slog.String("tenant", a.tenant), slog.Int("status", a.sent.status),
 		slog.Int64("bytes", a.sent.bytes), slog.Float64("ms", milliseconds(a.sent.took)),
 		slog.String("host", a.host), slog.String("client", a.remote),
-	}
-	if a.full {
+	)
+	if a.cfg.AccessClient {
 		attrs = append(attrs, slog.String("proto", a.proto), slog.String("referer", a.referer), slog.String("agent", a.agent))
 	}
 	if a.instance != "" {
@@ -135,7 +155,7 @@ func (a *access) write() {
 	if a.sent.reason != "" {
 		attrs = append(attrs, slog.String("reason", a.sent.reason))
 	}
-	a.log.LogAttrs(context.Background(), slog.LevelInfo, a.method+" "+a.target, attrs...)
+	return attrs
 }
 
 // usageAttrs are the fields of what a request used: times in milliseconds, amounts in

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -48,11 +47,11 @@ func BenchmarkFront(b *testing.B) {
 		write(b, filepath.Join(dir, "site", "static", name), strings.Repeat("static..", size/8))
 	}
 	f := newServedFrom(b, dir, echoImage(b))
-	combined, json := openLog(b), openLog(b)
+	combined, json := NewLines(openLog(b)), NewLines(openLog(b))
 	servers := []benchServer{
 		{"of-bare", f.again(b, func(c *Config) {})},
 		{"combined-of-bare", f.again(b, func(c *Config) { c.Combined = combined })},
-		{"log-of-bare", f.again(b, func(c *Config) { c.Access = slog.New(slog.NewJSONHandler(json, nil)) })},
+		{"log-of-bare", f.again(b, func(c *Config) { c.JSON = json })},
 	}
 	for _, one := range []struct{ name, request string }{
 		{"404", benchRequest},
@@ -63,7 +62,7 @@ func BenchmarkFront(b *testing.B) {
 		b.Run(one.name, func(b *testing.B) {
 			bare := bareServer(b, answerOf(b, servers[0].address, one.request))
 			for range b.N {
-				compareFront(b, one.request, bare, servers)
+				compareFront(b, []byte(one.request), bare, servers)
 			}
 		})
 	}
@@ -157,7 +156,7 @@ func bareServer(b *testing.B, like *fasthttp.Response) (address string) {
 }
 
 // compareFront reports how much servers answer in the time of a bare one.
-func compareFront(b *testing.B, request, bare string, servers []benchServer) {
+func compareFront(b *testing.B, request []byte, bare string, servers []benchServer) {
 	ratios := make([][]float64, len(servers))
 	conns := make([][]net.Conn, len(servers))
 	for i, s := range servers {
@@ -197,7 +196,7 @@ func connections(b *testing.B, address string) []net.Conn {
 }
 
 // load asks again and again on each connection, for one turn, and returns how often.
-func load(b *testing.B, conns []net.Conn, request string) int {
+func load(b *testing.B, conns []net.Conn, request []byte) int {
 	b.Helper()
 	var answered atomic.Int64
 	end := time.Now().Add(benchTurn)
@@ -209,7 +208,7 @@ func load(b *testing.B, conns []net.Conn, request string) int {
 			}
 			r := bufio.NewReaderSize(c, 64<<10)
 			for time.Now().Before(end) {
-				_, err := io.WriteString(c, request)
+				_, err := c.Write(request)
 				if err := errors.Join(err, skipResponse(r)); err != nil {
 					b.Error(err)
 					return

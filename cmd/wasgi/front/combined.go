@@ -1,18 +1,16 @@
 package front
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 )
 
-// combined returns the line of the access log in Apache's combined format,
+// combined appends the line of the access log in Apache's combined format,
 //
 //	"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-agent}i\""
 //
 // escaped as Apache does it: no byte of a client's can end a field, or the line.
-func (a *access) combined() []byte {
-	b := make([]byte, 0, 256)
+func (a *access) combined(b []byte) []byte {
 	b = appendField(b, addressOf(a.remote))
 	b = append(b, " - - ["...)
 	b = a.start.AppendFormat(b, "02/Jan/2006:15:04:05 -0700")
@@ -60,16 +58,19 @@ func appendField(b []byte, value string) []byte {
 
 func appendEscaped(b []byte, value string) []byte {
 	const digits = "0123456789abcdef"
+	done := 0
 	for i := range len(value) {
 		c := value[i]
-		switch at := bytes.IndexByte([]byte("\"\\\b\n\r\t\v"), c); {
-		case at >= 0:
-			b = append(b, '\\', `"\bnrtv`[at])
-		case c < ' ' || c > '~':
-			b = append(b, '\\', 'x', digits[c>>4], digits[c&15])
-		default:
-			b = append(b, c)
+		if c >= ' ' && c <= '~' && c != '"' && c != '\\' {
+			continue
 		}
+		b = append(append(b, value[done:i]...), '\\')
+		if at := strings.IndexByte("\"\\\b\n\r\t\v", c); at >= 0 {
+			b = append(b, `"\bnrtv`[at])
+		} else {
+			b = append(b, 'x', digits[c>>4], digits[c&15])
+		}
+		done = i + 1
 	}
-	return b
+	return append(b, value[done:]...)
 }

@@ -11,7 +11,7 @@ import (
 
 func TestCombinedFormat(t *testing.T) {
 	f := newFixture(t, patience, blocks([]string{"Content-Type", "text/plain"}, "hello"))
-	f.cfg.Access, f.cfg.Combined = nil, f
+	f.cfg.Access, f.cfg.Combined = nil, NewLines(f)
 	for head, want := range map[string]string{
 		"GET /a?b HTTP/1.1\nHost: h\nReferer: http://r/\nUser-Agent: test/1 (x)": `"GET /a\?b HTTP/1\.1" 200 5 "http://r/" "test/1 \(x\)"`,
 		"HEAD / HTTP/1.1\nHost: h":                                   `"HEAD / HTTP/1\.1" 200 - "-" "-"`,
@@ -43,8 +43,8 @@ func FuzzCombined(f *testing.F) {
 	f.Add("G\"\nT", "\r\n\x00\xff\\", "\"", "\\\"", "\n", "[::1]:80")
 	whole := regexp.MustCompile(`^[!-~]+ - - \[[^]]+\] "(?:[^"\\]|\\["\\bnrtv]|\\x[0-9a-f]{2})*" 200 5 "(?:[^"\\]|\\["\\bnrtv]|\\x[0-9a-f]{2})*" "(?:[^"\\]|\\["\\bnrtv]|\\x[0-9a-f]{2})*"\n$`)
 	f.Fuzz(func(t *testing.T, method, target, proto, referer, agent, host string) {
-		a := &access{method: method, target: target, proto: proto, referer: referer, agent: agent, remote: net.JoinHostPort("::1", "1"), sent: &sent{status: http.StatusOK, bytes: 5}}
-		line := string(a.combined())
+		a := &access{method: method, target: target, proto: proto, referer: referer, agent: agent, remote: net.JoinHostPort("::1", "1"), sent: sent{status: http.StatusOK, bytes: 5}}
+		line := string(a.combined(nil))
 		if !whole.MatchString(line) || strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return r < ' ' || r > '~' }) {
 			t.Errorf("%q", line)
 		}

@@ -2,6 +2,7 @@ package front
 
 import (
 	"bytes"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -18,35 +19,35 @@ type validators struct {
 
 // judge returns the status that the preconditions of a request make of an answer: 304,
 // 412, or 0 where it is to be given. RFC 9110, section 13.2.2.
-func (v validators) judge(h *fasthttp.RequestHeader) int {
-	if !conditional(h) {
+func (v validators) judge(r *request) int {
+	if !r.conditional() {
 		return 0
 	}
-	match, none := h.PeekAll("If-Match"), h.PeekAll("If-None-Match")
+	match, none := r.all("If-Match"), r.all("If-None-Match")
 	switch {
 	case len(match) > 0:
 		if !v.matches(match, false) {
 			return fasthttp.StatusPreconditionFailed
 		}
-	case v.changedSince(h.Peek("If-Unmodified-Since")):
+	case v.changedSince(r.first("If-Unmodified-Since")):
 		return fasthttp.StatusPreconditionFailed
 	}
-	reads := h.IsGet() || h.IsHead()
+	reads := r.method == fasthttp.MethodGet || r.method == fasthttp.MethodHead
 	switch {
 	case len(none) > 0 && v.matches(none, true) && reads:
 		return fasthttp.StatusNotModified
 	case len(none) > 0 && v.matches(none, true):
 		return fasthttp.StatusPreconditionFailed
-	case len(none) == 0 && reads && v.sameAs(h.Peek("If-Modified-Since")):
+	case len(none) == 0 && reads && v.sameAs(r.first("If-Modified-Since")):
 		return fasthttp.StatusNotModified
 	}
 	return 0
 }
 
 // conditional tells whether a request has a header that begins with "If-".
-func conditional(h *fasthttp.RequestHeader) bool {
-	for name := range h.All() {
-		if len(name) > 3 && name[0]|0x20 == 'i' && name[1]|0x20 == 'f' && name[2] == '-' {
+func (r *request) conditional() bool {
+	for _, f := range r.fields {
+		if name := f.name; len(name) > 3 && name[0]|0x20 == 'i' && name[1]|0x20 == 'f' && name[2] == '-' {
 			return true
 		}
 	}
@@ -54,13 +55,13 @@ func conditional(h *fasthttp.RequestHeader) bool {
 }
 
 // changedSince tells whether the resource is younger than a date, if that is one.
-func (v validators) changedSince(date []byte) bool {
+func (v validators) changedSince(date string) bool {
 	t, ok := parseTime(date)
 	return ok && !v.modified.IsZero() && v.modified.After(t)
 }
 
 // sameAs tells whether the resource is not younger than a date, which is one.
-func (v validators) sameAs(date []byte) bool {
+func (v validators) sameAs(date string) bool {
 	t, ok := parseTime(date)
 	return ok && !v.modified.IsZero() && !v.modified.After(t)
 }
@@ -109,24 +110,24 @@ func sameTag(tag []byte, own string, weakly bool) bool {
 
 // partStands tells whether a part may be sent of a resource of which the client has
 // another part: RFC 9110, section 13.1.5. A date has to be the resource's own.
-func (v validators) partStands(ifRange []byte) bool {
+func (v validators) partStands(ifRange string) bool {
 	switch {
 	case len(ifRange) == 0:
 		return true
-	case ifRange[0] == '"' || bytes.HasPrefix(ifRange, []byte("W/")):
-		return sameTag(ifRange, v.etag, false)
+	case ifRange[0] == '"' || strings.HasPrefix(ifRange, "W/"):
+		return sameTag([]byte(ifRange), v.etag, false)
 	}
 	t, ok := parseTime(ifRange)
 	return ok && t.Equal(v.modified) && v.etag != "" && v.etag[0] == '"'
 }
 
 // parseTime reads a date in any of the three forms that there are.
-func parseTime(date []byte) (time.Time, bool) {
+func parseTime(date string) (time.Time, bool) {
 	if len(date) < len("Sun Nov  6 08:49:37 1994") || len(date) > len("Wednesday, 06-Nov-94 08:49:37 GMT") {
 		return time.Time{}, false
 	}
 	for _, layout := range []string{httpTime, "Monday, 02-Jan-06 15:04:05 GMT", time.ANSIC} {
-		if t, err := time.Parse(layout, string(date)); err == nil {
+		if t, err := time.Parse(layout, date); err == nil {
 			return t, true
 		}
 	}

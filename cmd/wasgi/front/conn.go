@@ -93,6 +93,7 @@ type conn struct {
 	requests int
 	content  content // of the latest request
 
+	line   *access     // of the latest request in the access log
 	tail   []byte      // a body to be sent behind the head that is written next
 	parts  [2][]byte   // of pieces
 	pieces net.Buffers // that one system call sends

@@ -57,15 +57,19 @@ func (c *conn) advance() error {
 	}
 	c.release()
 	err := c.receive()
-	var no refusal
-	switch {
-	case err == nil && c.over:
-		no = refusal{status: fasthttp.StatusTooManyRequests, limit: limitConnections, reason: limitConnections.Error()}
-	case err == nil:
+	if err == nil && !c.over {
 		c.began()
 		c.out = c.request.head(c.out)
 		return nil
-	case !errors.As(err, &no):
+	}
+	return c.refuse(err)
+}
+
+// refuse makes a request that is refused the one that fasthttp is told of, or returns the
+// error, if that is of the connection; without one the client has too many connections.
+func (c *conn) refuse(err error) error {
+	no := refusal{status: fasthttp.StatusTooManyRequests, limit: limitConnections, reason: limitConnections.Error()}
+	if err != nil && !errors.As(err, &no) {
 		return err
 	}
 	c.request.length = 0

@@ -1,6 +1,9 @@
 package front
 
-import "strings"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // Sets of ASCII, a bit for each character: those below 64, and those from there.
 const (
@@ -40,6 +43,20 @@ func isFieldValue[text string | []byte](b text) bool {
 		}
 	}
 	return true
+}
+
+// isPlain is isFieldValue for most of the text of a head: eight bytes at a time, as long as
+// none is a control character.
+func isPlain(b []byte) bool {
+	const ones, tops uint64 = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		word := binary.LittleEndian.Uint64(b)
+		del := word ^ ones*0x7f
+		if ((word-ones*' ')&^word|(del-ones)&^del)&tops != 0 {
+			break
+		}
+	}
+	return isFieldValue(b)
 }
 
 // isDigits tells whether b is a decimal number of any size.

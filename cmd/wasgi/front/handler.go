@@ -19,7 +19,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	c := ctx.Conn().(*conn) // what listener hands out
 	c.handled, c.ctx = true, ctx
 	c.linger.Store(!c.content.whole())
-	a := s.newAccess(&c.request, newID())
+	a := s.newAccess(c, newID())
 	if streams := s.answer(ctx, c, a); !streams {
 		c.settle(ctx)
 	}
@@ -59,7 +59,6 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
 		return false
 	}
 	a.tenant = tenant.Name
-	c.request.describe(ctx)
 	defer strictTransport(ctx, tenant)
 	if s.redirected(ctx, a, tenant, t) || s.static(ctx, a, tenant, strings.TrimPrefix(t.path, script)) {
 		return false
@@ -176,7 +175,7 @@ func (s *Server) caught(ctx *fasthttp.RequestCtx) {
 
 // malformed answers a request that fasthttp could not read though the gate let it through.
 func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
-	a := s.newAccess(&request{}, "")
+	a := s.newAccess(&conn{}, "")
 	ctx.Response.Reset()
 	s.refuse(ctx, a, failure{status: fasthttp.StatusBadRequest, reason: "the request cannot be read"})
 	s.cfg.Log.Debug("fasthttp refuses what the gate took", "error", err)

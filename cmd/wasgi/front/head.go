@@ -194,7 +194,7 @@ func parseField(line []byte) (headLine, error) {
 	if colon < 0 || !isToken(line[:colon]) {
 		return headLine{}, bad("the name of a header is malformed")
 	}
-	if !isFieldValue(line[colon+1:]) {
+	if !isPlain(line[colon+1:]) {
 		return headLine{}, bad("the value of a header has a control character")
 	}
 	f := headLine{colon: colon, value: colon + 1, end: len(line)}

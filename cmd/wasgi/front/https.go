@@ -10,7 +10,7 @@ import (
 )
 
 // scheme returns what the client has come by, as far as is known: a trusted proxy may say.
-func scheme(ctx *fasthttp.RequestCtx) string { return ctx.Conn().(*conn).request.peer.scheme }
+func scheme(ctx *fasthttp.RequestCtx) string { return requestOf(ctx).peer.scheme }
 
 // redirected sends a client of http to the same address under https, where the tenant
 // wants that, and tells whether it did.

@@ -60,24 +60,24 @@ func ask(ctx *fasthttp.RequestCtx, cache *tenants.Cache[any], t target) *asking 
 	if cache == nil {
 		return nil
 	}
-	h := &ctx.Request.Header
+	r := requestOf(ctx)
 	q := &asking{cache: cache, ctx: ctx, address: "a" + scheme(ctx) + "\x00" + t.authority + "\x00" + t.raw}
 	switch {
-	case !h.IsGet() && !h.IsHead():
-		q.unsafe = !h.IsOptions() && !h.IsTrace()
+	case !ctx.IsGet() && !ctx.IsHead():
+		q.unsafe = !ctx.IsOptions() && !ctx.IsTrace()
 		return q
 	}
-	for _, name := range []string{"Range", "If-Range", "If-Match", "If-Unmodified-Since", "Content-Length"} {
-		if len(h.Peek(name)) > 0 {
+	for _, name := range []string{"Range", "If-Range", "If-Match", "If-Unmodified-Since"} {
+		if r.first(name) != "" {
 			return nil
 		}
 	}
-	if ctx.Conn().(*conn).request.length != 0 {
+	if r.length != 0 {
 		return nil // what the app makes of a body is not in the address
 	}
-	q.control = parseCacheControl(h.PeekAll("Cache-Control"))
-	q.control.noCache = q.control.noCache || len(h.Peek("Cache-Control")) == 0 && bytes.EqualFold(h.Peek("Pragma"), []byte("no-cache"))
-	q.own = len(h.Peek("Authorization")) > 0 || hasCertificate(ctx.Conn())
+	q.control = parseCacheControl(r.all("Cache-Control"))
+	q.control.noCache = q.control.noCache || r.first("Cache-Control") == "" && strings.EqualFold(r.first("Pragma"), "no-cache")
+	q.own = r.first("Authorization") != "" || hasCertificate(ctx.Conn())
 	if q.control.noStore {
 		return nil
 	}
@@ -141,7 +141,7 @@ func (a *address) name(ctx *fasthttp.RequestCtx) string {
 			b = append(b, wantedCoding(ctx)...)
 			continue
 		}
-		for i, value := range ctx.Request.Header.PeekAll(name) {
+		for i, value := range requestOf(ctx).all(name) {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -158,7 +158,7 @@ func (k *keptResponse) ageNow() time.Duration { return k.age + time.Since(k.came
 func (s *Server) give(ctx *fasthttp.RequestCtx, k *keptResponse) (length int64) {
 	h := &ctx.Response.Header
 	h.DisableNormalizing()
-	unchanged := k.status == fasthttp.StatusOK && k.judge(&ctx.Request.Header) == fasthttp.StatusNotModified
+	unchanged := k.status == fasthttp.StatusOK && k.judge(requestOf(ctx)) == fasthttp.StatusNotModified
 	if unchanged {
 		h.SetStatusCode(fasthttp.StatusNotModified)
 	} else {
@@ -249,7 +249,7 @@ func (k *keptResponse) size() quotas.Bytes {
 type said struct {
 	status  int
 	control cacheControl
-	expires []byte
+	expires string
 	vary    []string // in lower case, each once, in order
 }
 
@@ -271,11 +271,11 @@ func (q *asking) read() (*keptResponse, said) {
 		case isName(name, "Cache-Control"):
 			controls = append(controls, value)
 		case isName(name, "Expires"):
-			of.expires = value
+			of.expires = string(value)
 		case isName(name, "ETag"):
 			k.etag = string(value)
 		case isName(name, "Last-Modified"):
-			k.modified, _ = parseTime(value)
+			k.modified, _ = parseTime(string(value))
 		case isName(name, "Vary"):
 			of.addVary(string(value))
 		}

@@ -207,6 +207,10 @@ func (f *framing) coding(value string) error {
 
 // options takes Connection.
 func (f *framing) options(value string) error {
+	if strings.EqualFold(value, "keep-alive") { // as most say
+		f.open = true
+		return nil
+	}
 	ok := listed(value, func(option string) bool {
 		switch {
 		case strings.EqualFold(option, "close"):
@@ -290,6 +294,19 @@ func (r *request) first(name string) string {
 	return ""
 }
 
+// all returns the values of a header that the app is told of.
+func (r *request) all(name string) (values [][]byte) {
+	for _, f := range r.fields {
+		if strings.EqualFold(f.name, name) {
+			values = append(values, []byte(f.value))
+		}
+	}
+	return values
+}
+
+// requestOf returns the request that is answered. fasthttp knows little of it.
+func requestOf(ctx *fasthttp.RequestCtx) *request { return &ctx.Conn().(*conn).request }
+
 // headRoom is the longest head that fasthttp reads, in bytes.
 const headRoom = mostMethod + 128
 
@@ -305,17 +322,4 @@ func (r *request) head(to []byte) []byte {
 		to = append(to, "Connection: keep-alive\r\n"...)
 	}
 	return append(to, "\r\n"...)
-}
-
-// describe tells fasthttp the rest, for who asks it.
-func (r *request) describe(ctx *fasthttp.RequestCtx) {
-	ctx.Request.SetRequestURI(r.target.origin())
-	ctx.Request.SetHost(r.target.authority)
-	for _, f := range r.fields {
-		switch kindOf(f.name) {
-		case fieldHost, fieldLength:
-		default:
-			ctx.Request.Header.Add(f.name, f.value)
-		}
-	}
 }

@@ -10,7 +10,6 @@ package front
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -27,10 +26,10 @@ type Config struct {
 	Registry *tenants.Registry
 	Log      *slog.Logger // failures that are nobody's app's
 	Access   *slog.Logger // a line per request; nil: none
-	// AccessClient has the line tell protocol, Referer and User-Agent too.
+	JSON     *Lines       // the same in JSON; nil: none
+	Combined *Lines       // a line per request in Apache's combined format; nil: none
+	// AccessClient has Access and JSON tell protocol, Referer and User-Agent too.
 	AccessClient bool
-	// Combined takes a line per request in Apache's combined format, by one Write; nil: none.
-	Combined io.Writer
 	// Index answers hosts that are the machine's own loopback names with a list of
 	// the tenants, where no tenant has them.
 	Index bool

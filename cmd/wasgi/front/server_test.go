@@ -132,7 +132,7 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 	c := ctx.Conn().(*conn)
 	c.handled, c.ctx = true, ctx
 	c.linger.Store(!c.content.whole())
-	a := f.newAccess(&c.request, "r1")
+	a := f.newAccess(c, "r1")
 	if !f.answer(ctx, c, a) {
 		c.settle(ctx)
 	}
@@ -142,7 +142,6 @@ func (f *fixture) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
 	if c.refused != nil || c.request.target.rest == "" {
 		return f.Server.answer(ctx, c, a)
 	}
-	c.request.describe(ctx)
 	q := ask(ctx, f.cache, c.request.target)
 	if f.cached(ctx, a, nil, q) {
 		return false

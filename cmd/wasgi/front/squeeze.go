@@ -50,7 +50,7 @@ func (s *Server) squeeze(ctx *fasthttp.RequestCtx, m tenants.Manifest) squeeze {
 
 // wantedCoding returns which coding a response is compressed with.
 func wantedCoding(ctx *fasthttp.RequestCtx) coding {
-	return parseAccept(ctx.Request.Header.PeekAll("Accept-Encoding")).best(zstd, brotli, gzip)
+	return parseAccept(requestOf(ctx).all("Accept-Encoding")).best(zstd, brotli, gzip)
 }
 
 // note takes what a header of the app's says, and tells whether the header is to be sent.
@@ -119,7 +119,7 @@ func (q *squeeze) unchanged(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	weak := "W/" + string(q.etag)
-	for _, value := range ctx.Request.Header.PeekAll("If-None-Match") {
+	for _, value := range requestOf(ctx).all("If-None-Match") {
 		if bytes.Contains(value, []byte(weak)) {
 			q.weaken(&ctx.Response.Header)
 			return

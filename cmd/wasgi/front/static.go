@@ -66,9 +66,9 @@ func (s *Server) pickNow(ctx *fasthttp.RequestCtx, tenant *tenants.Tenant, at te
 	if p.asset, err = s.asset(tenant, at, below); err != nil {
 		return p, false, err
 	}
-	h := &ctx.Request.Header
-	p.variant = p.asset.best(func() ratings { return parseAccept(h.PeekAll("Accept-Encoding")) })
-	p.status, p.part = p.answer(h)
+	r := requestOf(ctx)
+	p.variant = p.asset.best(func() ratings { return parseAccept(r.all("Accept-Encoding")) })
+	p.status, p.part = p.answer(r)
 	if p.content != nil || p.status >= 300 || ctx.IsHead() {
 		return p, false, nil
 	}
@@ -100,19 +100,19 @@ func visible(below string) bool {
 }
 
 // answer returns the status of the answer, and which part of the content it has.
-func (v *variant) answer(h *fasthttp.RequestHeader) (int, span) {
+func (v *variant) answer(r *request) (int, span) {
 	whole := span{0, v.info.Size()}
 	if v.content != nil {
 		whole.end = int64(len(v.content))
 	}
-	if status := v.judge(h); status != 0 {
+	if status := v.judge(r); status != 0 {
 		return status, whole
 	}
-	asked := h.Peek("Range")
-	if len(asked) == 0 || !h.IsGet() || !v.partStands(h.Peek("If-Range")) {
+	asked := r.first("Range")
+	if asked == "" || r.method != fasthttp.MethodGet || !v.partStands(r.first("If-Range")) {
 		return fasthttp.StatusOK, whole
 	}
-	switch part, kind := parseRange(asked, whole.end); kind {
+	switch part, kind := parseRange([]byte(asked), whole.end); kind {
 	case partRange:
 		return fasthttp.StatusPartialContent, part
 	case unsatisfiable:
