@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/letsencrypt/challtestsrv"
 	"github.com/letsencrypt/pebble/v2/ca"
@@ -36,8 +37,12 @@ type acmeServer struct {
 	orders int
 }
 
-// newACMEServer starts one that looks for hosts at these addresses.
-func newACMEServer(t *testing.T, plain, secure string) *acmeServer {
+// certificateLife is how long certificates mostly last.
+const certificateLife = 90 * 24 * time.Hour
+
+// newACMEServer starts one that looks for hosts at these addresses, and whose certificates
+// last so long.
+func newACMEServer(t *testing.T, plain, secure string, lasting time.Duration) *acmeServer {
 	t.Helper()
 	quiet := log.New(io.Discard, "", 0)
 	dns := testkit.FreePort(t)
@@ -49,7 +54,7 @@ func newACMEServer(t *testing.T, plain, secure string) *acmeServer {
 	go names.Run()
 	t.Cleanup(names.Shutdown)
 	store := db.NewMemoryStore()
-	s := &acmeServer{authority: ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {}})}
+	s := &acmeServer{authority: ca.New(quiet, store, "", "ecdsa", 0, 1, map[string]ca.Profile{"default": {ValidityPeriod: uint64(lasting / time.Second)}})}
 	front := wfe.New(quiet, store, va.New(quiet, port(t, plain), port(t, secure), false, dns, store), s.authority, []string{"ca.example"}, false, false, 0, 0)
 	handler := front.Handler()
 	s.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -90,10 +95,12 @@ func (s *acmeServer) roots() *x509.CertPool {
 	return pool
 }
 
-// config returns a [tls] that has certificates from it.
-func (s *acmeServer) config(secure, challenge string) string {
-	return fmt.Sprintf("[tls]\nlisten = %q\n[tls.acme]\nemail = \"anna@example.com\"\ndirectory = %q\nca = \"acme.pem\"\nchallenges = [%q]\n",
-		secure, s.URL+"/dir", challenge)
+// site starts a server that has certificates from it.
+func (s *acmeServer) site(t *testing.T, dir, secure, challenge string, o testkit.Options) *tlsSite {
+	t.Helper()
+	testkit.Write(t, dir, testkit.Files{"acme.pem": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))})
+	return newTLSSite(t, s.roots(), dir, fmt.Sprintf("[tls]\nlisten = %q\n[tls.acme]\nemail = \"anna@example.com\"\ndirectory = %q\nca = \"acme.pem\"\nchallenges = [%q]\n",
+		secure, s.URL+"/dir", challenge), o)
 }
 
 // Without these it sleeps and refuses by chance, as a test of clients.
@@ -109,16 +116,15 @@ func TestACME(t *testing.T) {
 	for _, challenge := range []string{"http-01", "tls-alpn-01"} {
 		t.Run(challenge, func(t *testing.T) {
 			plain, secure := testkit.FreePort(t), testkit.FreePort(t)
-			ca := newACMEServer(t, plain, secure)
+			ca := newACMEServer(t, plain, secure, certificateLife)
 			dir, state := t.TempDir(), filepath.Join(t.TempDir(), "state")
-			testkit.Write(t, dir, testkit.Files{"acme.pem": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Certificate().Raw}))})
 			o := testkit.Options{Listen: plain, State: state}
-			s := newTLSSite(t, ca.roots(), dir, ca.config(secure, challenge), o)
+			s := ca.site(t, dir, secure, challenge, o)
 			acmeHosts(t, s, ca)
 			acmeFiles(t, state)
 			serial, orders := s.serial(t, "one.example.com"), ca.ordered()
 			s.Stop(t)
-			s = newTLSSite(t, ca.roots(), dir, ca.config(secure, challenge), o)
+			s = ca.site(t, dir, secure, challenge, o)
 			if s.serial(t, "one.example.com") != serial || ca.ordered() != orders {
 				t.Error("another certificate after a new start")
 			}
@@ -188,10 +194,8 @@ func acmeFiles(t *testing.T, state string) {
 func TestACMERefused(t *testing.T) {
 	quietPebble(t)
 	plain, secure := testkit.FreePort(t), testkit.FreePort(t)
-	ca := newACMEServer(t, testkit.FreePort(t), testkit.FreePort(t)) // where nobody listens
-	dir := t.TempDir()
-	testkit.Write(t, dir, testkit.Files{"acme.pem": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Certificate().Raw}))})
-	s := newTLSSite(t, ca.roots(), dir, ca.config(secure, "http-01"), testkit.Options{Listen: plain})
+	ca := newACMEServer(t, testkit.FreePort(t), testkit.FreePort(t), certificateLife) // where nobody listens
+	s := ca.site(t, t.TempDir(), secure, "http-01", testkit.Options{Listen: plain})
 	mark := s.Log.Mark()
 	for range 20 {
 		if c, err := s.dial("one.example.com"); err == nil {
@@ -207,5 +211,24 @@ func TestACMERefused(t *testing.T) {
 	}
 	if r := s.Browser(t, "one.example.com").Get("/.well-known/acme-challenge/x"); r.StatusCode != 301 {
 		t.Errorf("nobody's challenge: %d", r.StatusCode)
+	}
+}
+
+// TestACMERenews has certificates that last for seconds: a client that comes in the last third
+// of one's life gets it still, and others soon a new one.
+func TestACMERenews(t *testing.T) {
+	quietPebble(t)
+	const lasting = 15 * time.Second
+	plain, secure := testkit.FreePort(t), testkit.FreePort(t)
+	ca := newACMEServer(t, plain, secure, lasting)
+	s := ca.site(t, t.TempDir(), secure, "http-01", testkit.Options{Listen: plain})
+	first, begun := s.serial(t, "one.example.com"), time.Now()
+	if s.serial(t, "one.example.com") != first || ca.ordered() != 1 {
+		t.Error("another certificate though the first is young")
+	}
+	time.Sleep(time.Until(begun.Add(lasting * 3 / 4)))
+	soon(t, "a new certificate", func() bool { return s.serial(t, "one.example.com") != first })
+	if n := ca.ordered(); n != 2 {
+		t.Errorf("%d orders for two certificates", n)
 	}
 }

@@ -2,9 +2,11 @@ package test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +40,7 @@ type tlsSite struct {
 	*testkit.Server
 	dir     string
 	address string // by TLS
+	preface string // is sent before TLS begins
 	roots   *x509.CertPool
 }
 
@@ -61,11 +64,20 @@ func newTLSSite(t *testing.T, roots *x509.CertPool, dir, config string, o testki
 
 // dial makes a connection for a host.
 func (s *tlsSite) dial(host string, certs ...tls.Certificate) (*tls.Conn, error) {
-	c, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Minute}, "tcp", s.address, &tls.Config{ServerName: host, RootCAs: s.roots, Certificates: certs})
-	if err == nil {
-		c.SetDeadline(time.Now().Add(time.Minute))
+	raw, err := net.DialTimeout("tcp", s.address, time.Minute)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	raw.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := io.WriteString(raw, s.preface); err != nil {
+		return nil, err
+	}
+	c := tls.Client(raw, &tls.Config{ServerName: host, RootCAs: s.roots, Certificates: certs})
+	if err := c.Handshake(); err != nil {
+		raw.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // ask sends a request's text by a connection for a host.
@@ -137,14 +149,15 @@ func TestTLS(t *testing.T) {
 	_, port, _ := net.SplitHostPort(s.address)
 	t.Run("environ", func(t *testing.T) {
 		e := s.environ(t, "one.example.com")
-		if e["wsgi.url_scheme"] != "https" || e["SERVER_PORT"] != port || e["wasgi.tenant"] != "one" || e["SSL_CLIENT_VERIFY"] != "" {
+		if e["wsgi.url_scheme"] != "https" || e["SERVER_PORT"] != port || e["wasgi.tenant"] != "one" || e["SSL_CLIENT_VERIFY"] != "" ||
+			e["SSL_PROTOCOL"] != "TLSv1.3" || !strings.HasPrefix(e["SSL_CIPHER"], "TLS_") || e["wasgi.raw_target"] != "/" {
 			t.Errorf("%v", e)
 		}
 	})
 	t.Run("bodies", func(t *testing.T) { tlsBodies(t, s) })
 	t.Run("redirect", func(t *testing.T) {
 		r := s.Browser(t, "one.example.com").Get("/a?b")
-		if want := "https://one.example.com:" + port + "/a?b"; r.StatusCode != 301 || r.Header.Get("Location") != want {
+		if want := "https://one.example.com:" + port + "/a?b"; r.StatusCode != 301 || r.Header.Get("Location") != want || r.Header.Get("Strict-Transport-Security") != "" {
 			t.Errorf("%d, %v", r.StatusCode, r.Header)
 		}
 	})
@@ -299,7 +312,7 @@ func TestTLSClientCertificate(t *testing.T) {
 			known := clients.Client(t, "anna,\nö")
 			e := s.environ(t, "one.example.com", known)
 			if e["SSL_CLIENT_VERIFY"] != "SUCCESS" || e["SSL_CLIENT_S_DN"] != `CN=anna\,\0A\C3\B6` || e["SSL_CLIENT_I_DN"] != "CN=test authority" ||
-				e["SSL_CLIENT_M_SERIAL"] != fmt.Sprintf("%X", known.Leaf.SerialNumber) || !strings.HasPrefix(e["wasgi.client_certificate"], "-----BEGIN CERTIFICATE-----\n") {
+				e["SSL_CLIENT_M_SERIAL"] != fmt.Sprintf("%X", known.Leaf.SerialNumber) || !isPEM(e["wasgi.client_certificate"], known.Certificate[0]) {
 				t.Errorf("%v", e)
 			}
 			shutOut(t, s, ca.Client(t, "mallory"))
@@ -313,6 +326,12 @@ func TestTLSClientCertificate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// isPEM tells whether text is that certificate and nothing else.
+func isPEM(text string, der []byte) bool {
+	block, rest := pem.Decode([]byte(text))
+	return block != nil && block.Type == "CERTIFICATE" && bytes.Equal(block.Bytes, der) && len(rest) == 0
 }
 
 // shutOut shows certificates that get no answer.

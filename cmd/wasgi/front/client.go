@@ -1,6 +1,7 @@
 package front
 
 import (
+	"crypto/tls"
 	"encoding/pem"
 	"fmt"
 	"strings"
@@ -12,10 +13,11 @@ import (
 )
 
 // misdirected tells whether a client asks one tenant by a connection that it made to
-// another: what holds for that one's connections need not hold for this one's.
+// another: what holds for that one's connections need not hold for this one's. A trusted proxy
+// may ask for all of its clients by one.
 func (s *Server) misdirected(ctx *fasthttp.RequestCtx, t target, tenant *tenants.Tenant) bool {
 	c := securedOf(ctx.Conn())
-	if c == nil || c.name == "" || c.name == t.host {
+	if c == nil || c.name == "" || c.name == t.host || ctx.Conn().(*conn).trusted {
 		return false
 	}
 	named, _ := s.cfg.Registry.Route(c.name, t.path)
@@ -37,12 +39,28 @@ func (s *Server) challenged(ctx *fasthttp.RequestCtx, a *access, t target) bool 
 	return ok
 }
 
-// addClient adds the client's certificate, where the server asks for one: in PEM, and what
-// programs look for in it under the names that Apache gave them.
-func (s *Server) addClient(e *abi.Pairs, c *secured) {
-	if c == nil || s.cfg.Certificates == nil || s.cfg.Certificates.cfg.TLS.ClientCA == "" {
+// addTLS adds to the environ what is known of the TLS by which a request has come, and of the
+// client's certificate, where the server asks for one, under the names of Apache's mod_ssl. A
+// nil c is none.
+func (s *Server) addTLS(e *abi.Pairs, c *secured) {
+	if c == nil {
 		return
 	}
+	state := c.ConnectionState()
+	e.Add("SSL_PROTOCOL", protocolName(state.Version))
+	e.Add("SSL_CIPHER", tls.CipherSuiteName(state.CipherSuite))
+	if s.cfg.Certificates.cfg.TLS.ClientCA != "" {
+		addClient(e, c)
+	}
+}
+
+// protocolName returns "TLSv1.3" for TLS 1.3.
+func protocolName(version uint16) string {
+	return strings.Replace(tls.VersionName(version), "TLS ", "TLSv", 1)
+}
+
+// addClient adds the client's certificate, in PEM, and what programs look for in it.
+func addClient(e *abi.Pairs, c *secured) {
 	if c.client == nil {
 		e.Add("SSL_CLIENT_VERIFY", "NONE")
 		return

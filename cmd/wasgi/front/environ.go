@@ -23,6 +23,7 @@ func environ(r *request, local net.Addr, script, tenant, id string) *abi.Pairs {
 	e.Add("QUERY_STRING", t.query)
 	e.Add("REQUEST_URI", t.raw)
 	e.Add("RAW_URI", t.raw)
+	e.Add("wasgi.raw_target", t.raw)
 	e.Add("SERVER_PROTOCOL", protocol(r))
 	e.Add("SERVER_SOFTWARE", "wasgi")
 	addAddresses(e, r, local)

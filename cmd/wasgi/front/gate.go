@@ -2,6 +2,7 @@ package front
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -188,7 +189,7 @@ func (c *conn) fill(until time.Time) (int, error) {
 }
 
 // proxied reads the header of the PROXY protocol, in version 1 or 2, that a trusted proxy
-// sends before all else.
+// sends before all else: before the handshake, too, where TLS is spoken.
 func (c *conn) proxied() error {
 	if !c.preface {
 		return nil
@@ -197,19 +198,27 @@ func (c *conn) proxied() error {
 	if err := c.readUntil(time.Now().Add(c.http.HeaderTimeout)); err != nil {
 		return err
 	}
-	r := bufio.NewReaderSize(c.Conn, firstBuffer)
+	from, secure := c.Conn, securedOf(c)
+	if secure != nil {
+		from = secure.below
+	}
+	r := bufio.NewReaderSize(from, firstBuffer)
 	header, err := proxyproto.Read(r)
 	var broken net.Error
 	switch {
-	case errors.As(err, &broken):
+	case errors.As(err, &broken), err != nil && secure != nil: // no TLS to answer by
 		return io.EOF
 	case err != nil:
 		return bad("the PROXY protocol's header is malformed or missing")
 	}
 	rest, _ := r.Peek(r.Buffered()) // what is buffered is there
-	c.in, c.at = append(c.in[:0], rest...), 0
-	if from, ok := header.SourceAddr.(*net.TCPAddr); ok && header.Command.IsProxy() {
-		at := from.AddrPort()
+	if secure != nil {
+		secure.below.rest = bytes.Clone(rest)
+	} else {
+		c.in, c.at = append(c.in[:0], rest...), 0
+	}
+	if source, ok := header.SourceAddr.(*net.TCPAddr); ok && header.Command.IsProxy() {
+		at := source.AddrPort()
 		c.peer = peer{addr: at.Addr().Unmap(), port: at.Port(), scheme: c.peer.scheme, forwarded: true}
 		c.trusted = trusts(c.http, c.peer)
 		if !c.trusted && !c.counted() {

@@ -68,8 +68,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
 		return false
 	}
 	e := environ(&c.request, c.LocalAddr(), script, tenant.Name, a.id)
-	addExtensions(e, tlsState(c), t.raw)
-	s.addClient(e, securedOf(c))
+	s.addTLS(e, securedOf(c))
 	tenant.Manifest().AddEnviron(e)
 	body, err := addBody(e, c, s.bodyPolicy(tenant))
 	if err != nil {

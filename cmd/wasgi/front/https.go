@@ -2,7 +2,6 @@ package front
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -23,7 +22,7 @@ func (s *Server) redirected(ctx *fasthttp.RequestCtx, a *access, tenant *tenants
 		status = fasthttp.StatusMovedPermanently
 	}
 	ctx.SetStatusCode(status)
-	ctx.Response.Header.Set("Location", "https://"+t.host+s.httpsPort()+origin(t.raw))
+	ctx.Response.Header.Set("Location", "https://"+t.host+s.httpsPort()+t.origin())
 	a.done(status, 0, "")
 	return true
 }
@@ -33,29 +32,6 @@ func (s *Server) httpsPort() string {
 		return ""
 	}
 	return ":" + strconv.Itoa(s.cfg.HTTPSPort)
-}
-
-// origin returns the path and query of a target that parseTarget has read, each byte that
-// cannot stand in an address percent-encoded.
-func origin(raw string) string {
-	if rest, ok := cutScheme(raw); ok {
-		raw = "/"
-		if at := strings.IndexAny(rest, "/?"); at >= 0 && rest[at] == '/' {
-			raw = rest[at:]
-		} else if at >= 0 {
-			raw += rest[at:]
-		}
-	}
-	const digits = "0123456789ABCDEF"
-	b := make([]byte, 0, len(raw))
-	for i := range len(raw) {
-		if c := raw[i]; c <= ' ' || c > '~' || strings.IndexByte(`"<>\^`+"`{|}", c) >= 0 {
-			b = append(b, '%', digits[c>>4], digits[c&15])
-		} else {
-			b = append(b, c)
-		}
-	}
-	return string(b)
 }
 
 // strictTransport tells a client that came by https to go on so, RFC 6797, where the

@@ -27,7 +27,5 @@ func OwnEnviron(host, script, target, tenant, id string) (*abi.Pairs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a request for %q: %w", target, err)
 	}
-	e := environ(&r, &net.TCPAddr{IP: self.addr.AsSlice(), Port: 80}, script, tenant, id)
-	addExtensions(e, nil, r.target.raw)
-	return e, nil
+	return environ(&r, &net.TCPAddr{IP: self.addr.AsSlice(), Port: 80}, script, tenant, id), nil
 }

@@ -27,13 +27,36 @@ func (l secureListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &secured{Conn: tls.Server(raw, l.certificates.current.Load()), log: l.certificates.cfg.Log}, nil
+	below := &unread{Conn: raw}
+	return &secured{Conn: tls.Server(below, l.certificates.current.Load()), below: below, log: l.certificates.cfg.Log}, nil
 }
+
+// unread is a connection of which more was received than was wanted.
+type unread struct {
+	net.Conn
+	rest []byte // is read first
+}
+
+// Read implements net.Conn.
+func (u *unread) Read(p []byte) (int, error) {
+	if len(u.rest) == 0 {
+		return u.Conn.Read(p)
+	}
+	n := copy(p, u.rest)
+	if u.rest = u.rest[n:]; len(u.rest) == 0 {
+		u.rest = nil
+	}
+	return n, nil
+}
+
+// NetConn returns the connection below.
+func (u *unread) NetConn() net.Conn { return u.Conn }
 
 // secured is a client's connection by TLS. One goroutine reads from it.
 type secured struct {
 	*tls.Conn
-	log *slog.Logger
+	below *unread
+	log   *slog.Logger
 
 	ready  atomic.Bool       // the handshake is over, and what follows is set
 	name   string            // of the host the client named in the handshake; "" for none
@@ -120,16 +143,4 @@ func securedOf(c net.Conn) *secured {
 	}
 	s, _ := c.(*secured)
 	return s
-}
-
-// tlsState returns what is known of the TLS by which a request has come, without the
-// client's certificate, which addClient tells; nil where it came by none.
-func tlsState(c net.Conn) *tls.ConnectionState {
-	s := securedOf(c)
-	if s == nil {
-		return nil
-	}
-	state := s.ConnectionState()
-	state.PeerCertificates = nil
-	return &state
 }

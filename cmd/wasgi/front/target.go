@@ -17,12 +17,21 @@ type target struct {
 	rest      string // path and query as sent; "" where the target is none of a resource
 }
 
-// origin returns the target in the form in which most are sent.
+// origin returns path and query, each byte that cannot stand in an address percent-encoded.
 func (t *target) origin() string {
+	const digits = "0123456789ABCDEF"
+	b := make([]byte, 0, 1+len(t.rest))
 	if t.rest == "" || t.rest[0] != '/' {
-		return "/" + t.rest
+		b = append(b, '/')
 	}
-	return t.rest
+	for i := range len(t.rest) {
+		if c := t.rest[i]; c <= ' ' || c > '~' || strings.IndexByte(`"<>\^`+"`{|}", c) >= 0 {
+			b = append(b, '%', digits[c>>4], digits[c&15])
+		} else {
+			b = append(b, c)
+		}
+	}
+	return string(b)
 }
 
 // parse reads the target, in the form that belongs to the method, RFC 9112, section 3.2.

@@ -69,7 +69,11 @@ func hasGone(c net.Conn) bool {
 	if own, ok := c.(*conn); ok {
 		c = own.Conn
 	}
-	if over, ok := c.(interface{ NetConn() net.Conn }); ok {
+	for {
+		over, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
 		c = over.NetConn()
 	}
 	sys, ok := c.(syscall.Conn)
