@@ -144,10 +144,14 @@ func (r *response) lost() error {
 	return runtime.ErrGone
 }
 
-// parseStatus reads "200 OK".
+// parseStatus reads "200 OK". A reason that is empty becomes a space: fasthttp would write its
+// own for none.
 func parseStatus(status []byte) (code int, reason []byte, ok bool) {
 	digits, reason, ok := bytes.Cut(status, []byte{' '})
 	code, err := strconv.Atoi(string(digits))
+	if len(reason) == 0 {
+		reason = []byte{' '}
+	}
 	return code, reason, ok && err == nil && len(digits) == 3 && code >= 200 && isFieldValue(reason)
 }
 

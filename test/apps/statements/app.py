@@ -284,6 +284,11 @@ def reason(environ, start_response):
     return [b"reason"]
 
 
+def no_reason(environ, start_response):
+    start_response("299 ", PLAIN)
+    return [b"no reason"]
+
+
 # The body.
 
 

@@ -161,4 +161,6 @@ func startAdds(p probe) {
 func startReason(p probe) {
 	line, _, _ := strings.Cut(p.raw("/reason"), "\r\n")
 	equal(p, "the status line", line, "HTTP/1.1 299 Mostly  harmless, na\xefve!")
+	line, _, _ = strings.Cut(p.raw("/no-reason"), "\r\n")
+	equal(p, "the status line without a reason", strings.TrimRight(line, " "), "HTTP/1.1 299")
 }
