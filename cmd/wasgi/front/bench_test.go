@@ -106,16 +106,6 @@ func running(b *testing.B, serve func(net.Listener) error, shutdown func(context
 	return l.Addr().String()
 }
 
-func listen(t testing.TB) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	return l
-}
-
 // answerOf returns the answer to a request.
 func answerOf(b *testing.B, address, request string) *fasthttp.Response {
 	b.Helper()

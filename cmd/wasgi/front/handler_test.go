@@ -2,9 +2,9 @@ package front
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,23 +73,7 @@ func newServedFrom(t testing.TB, dir string, img *runtime.Image) *fixture {
 	folder.Load(context.Background(), found)
 	f := &fixture{t: t}
 	f.Server = New(Config{HTTP: tenants.DefaultHTTP(), Registry: registry, Log: log, Access: slog.New(slog.NewTextHandler(f, nil)), Index: true})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.address = l.Addr().String()
-	served := make(chan error, 1)
-	go func() { served <- f.Serve(l) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		for _, err := range []error{f.Shutdown(ctx), registry.Close(ctx), <-served, img.Close(ctx)} {
-			if err != nil {
-				t.Error(err)
-			}
-		}
-		eventually(t, "the goroutines end", func() bool { return !atWork() })
-	})
+	f.start(t, func(ctx context.Context) error { return errors.Join(registry.Close(ctx), img.Close(ctx)) })
 	return f
 }
 

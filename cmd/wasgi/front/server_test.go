@@ -93,26 +93,38 @@ func newFixtureWith(t *testing.T, timeout time.Duration, h tenants.HTTP, a app) 
 		HTTP: h, Log: slog.New(slog.DiscardHandler), Access: slog.New(slog.NewTextHandler(f, nil)),
 	})
 	f.http.Handler = f.handle
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	f.start(t, func(context.Context) error { f.ended.Wait(); return nil })
+	return f
+}
+
+// start takes connections until the test ends; then free is called too, and nothing may be
+// at work any more.
+func (f *fixture) start(t testing.TB, free func(context.Context) error) {
+	t.Helper()
+	l := listen(t)
 	f.address = l.Addr().String()
 	served := make(chan error, 1)
 	go func() { served <- f.Serve(l) }()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := f.Shutdown(ctx); err != nil {
-			t.Error(err)
+		for _, err := range []error{f.Shutdown(ctx), free(ctx), <-served} {
+			if err != nil {
+				t.Error(err)
+			}
 		}
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-		f.ended.Wait()
 		eventually(t, "the goroutines end", func() bool { return !atWork() })
 	})
-	return f
+}
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
 }
 
 // atWork tells whether a goroutine is in this package's code or at a connection.
