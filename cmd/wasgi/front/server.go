@@ -5,7 +5,7 @@
 // A request meets the files in this order: conn.go and gate.go (which let through what is
 // HTTP and nothing else: head.go, request.go, target.go, peer.go, content.go, chunked.go),
 // handler.go, environ.go, body.go and spool.go (on the way in), response.go and stream.go (on
-// the way out), status.go (what went wrong), access.go.
+// the way out), whole.go, status.go (what went wrong), access.go.
 package front
 
 import (
