@@ -73,7 +73,7 @@ func newServedFrom(t testing.TB, dir string, img *runtime.Image) *fixture {
 	folder.Load(context.Background(), found)
 	f := &fixture{t: t}
 	f.Server = New(Config{HTTP: tenants.DefaultHTTP(), Registry: registry, Log: log, Access: slog.New(slog.NewTextHandler(f, nil)), Index: true})
-	f.start(t, func(ctx context.Context) error { return errors.Join(registry.Close(ctx), img.Close(ctx)) })
+	started(t, f, func(ctx context.Context) error { return errors.Join(registry.Close(ctx), img.Close(ctx)) })
 	return f
 }
 

@@ -93,13 +93,13 @@ func newFixtureWith(t *testing.T, timeout time.Duration, h tenants.HTTP, a app) 
 		HTTP: h, Log: slog.New(slog.DiscardHandler), Access: slog.New(slog.NewTextHandler(f, nil)),
 	})
 	f.http.Handler = f.handle
-	f.start(t, func(context.Context) error { f.ended.Wait(); return nil })
+	started(t, f, func(context.Context) error { f.ended.Wait(); return nil })
 	return f
 }
 
-// start takes connections until the test ends; then free is called too, and nothing may be
+// started has f take connections until the test ends; then free is called too, and nothing may be
 // at work any more.
-func (f *fixture) start(t testing.TB, free func(context.Context) error) {
+func started(t testing.TB, f *fixture, free func(context.Context) error) {
 	t.Helper()
 	l := listen(t)
 	f.address = l.Addr().String()
