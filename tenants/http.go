@@ -19,10 +19,13 @@ type HTTP struct {
 	BodyTimeout   time.Duration // body_timeout: how long each 16 KiB of its body may take
 	WriteTimeout  time.Duration // write_timeout: how long a client may take nothing of what it is sent
 	IdleTimeout   time.Duration // idle_timeout: between requests
-	// Connections are those that one address may have at once, or one network of 64 bits
-	// of IPv6: connections_per_address. What has come of a body when a request waits for
-	// the rest is in memory up to Buffer, and then in files, all together up to Spool.
-	Connections int
+	Connections   int           // connections: at once, of all clients; 0: what descriptors there are for
+	// PerAddress are those that one address may have at once, or one network of 64 bits
+	// of IPv6: connections_per_address.
+	PerAddress int
+	// A body of a request is kept until all of it has come, one of a response until its
+	// client has taken it: up to Buffer in memory, and longer ones in files, all together up
+	// to Spool.
 	Buffer      quotas.Bytes // body_buffer
 	Spool       quotas.Bytes // spool
 	SpoolFolder string       // spool_folder: of these files; "": the system's
@@ -54,7 +57,7 @@ func DefaultHTTP() HTTP {
 	return HTTP{
 		HeaderBytes: 12 * quotas.KiB, HeaderLine: 8 * quotas.KiB, HeaderCount: 100, Target: 4 * quotas.KiB,
 		HeaderTimeout: 10 * time.Second, BodyTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 75 * time.Second,
-		Connections: 4096, Buffer: 64 * quotas.KiB, Spool: quotas.GiB, Forwarded: ForwardedX,
+		PerAddress: 4096, Buffer: 64 * quotas.KiB, Spool: quotas.GiB, Forwarded: ForwardedX,
 	}
 }
 
@@ -68,7 +71,8 @@ func (h *HTTP) read(t *table) {
 	t.durationBetween("body_timeout", &h.BodyTimeout, leastTimeout, mostTimeout)
 	t.durationBetween("write_timeout", &h.WriteTimeout, leastTimeout, mostTimeout)
 	t.durationBetween("idle_timeout", &h.IdleTimeout, leastTimeout, mostTimeout)
-	t.integerBetween("connections_per_address", &h.Connections, 1, 1<<20)
+	t.integerBetween("connections", &h.Connections, 1, 1<<24)
+	t.integerBetween("connections_per_address", &h.PerAddress, 1, 1<<20)
 	t.sizeBetween("body_buffer", &h.Buffer, 8*quotas.KiB, quotas.GiB)
 	t.sizeBetween("spool", &h.Spool, 0, 1<<20*quotas.GiB)
 	t.str("spool_folder", &h.SpoolFolder)

@@ -20,6 +20,7 @@ header_timeout = "1s"
 body_timeout = "2s"
 write_timeout = "3s"
 idle_timeout = "4s"
+connections = 6
 connections_per_address = 5
 body_buffer = "8KiB"
 spool = "0B"
@@ -37,7 +38,7 @@ proxy_protocol = true
 		t.Errorf("got %+v", got)
 	}
 	if got.HeaderBytes != 16*quotas.KiB || got.HeaderLine != 4*quotas.KiB || got.HeaderCount != 50 || got.Target != 2*quotas.KiB ||
-		got.Connections != 5 || got.Buffer != 8*quotas.KiB || got.Spool != 0 {
+		got.Connections != 6 || got.PerAddress != 5 || got.Buffer != 8*quotas.KiB || got.Spool != 0 {
 		t.Errorf("got %+v", got)
 	}
 	if got.HeaderTimeout != time.Second || got.BodyTimeout != 2*time.Second || got.WriteTimeout != 3*time.Second || got.IdleTimeout != 4*time.Second {
@@ -58,6 +59,7 @@ func TestHTTPRefuses(t *testing.T) {
 		`body_timeout = "-1s"`:        `http.body_timeout is -1s, want 10ms to 1h0m0s`,
 		`write_timeout = "2h"`:        `http.write_timeout is 2h0m0s, want 10ms to 1h0m0s`,
 		`idle_timeout = 75`:           `http.idle_timeout = 75: want a time like "30s" or "500ms"`,
+		`connections = 0`:             `http.connections is 0, want 1 to 16777216`,
 		`connections_per_address = 0`: `http.connections_per_address is 0, want 1 to 1048576`,
 		`body_buffer = "1KiB"`:        `http.body_buffer is 1KiB, want 8KiB to 1GiB`,
 		`spool = "-1B"`:               `http.spool is -1B, want 0B to 1048576GiB`,

@@ -54,8 +54,8 @@ func (c *conn) counted() bool {
 		return true
 	}
 	n := c.count.add(c.peer.addr, 1)
-	c.over = n > c.http.Connections
-	if n > 2*c.http.Connections {
+	c.over = n > c.http.PerAddress
+	if n > 2*c.http.PerAddress {
 		c.count.add(c.peer.addr, -1)
 		return false
 	}

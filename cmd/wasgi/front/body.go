@@ -154,6 +154,17 @@ func (b *requestBody) broken() error {
 	return b.err
 }
 
+// release gives back a body that is kept: the app is done with it, though the response may
+// be on its way for long.
+func (b *requestBody) release() {
+	if b == nil || b.kept == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept.close()
+}
+
 // close ends all reading; a read under way ends with an error first.
 func (b *requestBody) close() {
 	if b == nil {
@@ -165,7 +176,7 @@ func (b *requestBody) close() {
 	}
 	defer b.mu.Unlock()
 	b.conn.resume()
-	if b.kept != nil && !b.closed {
+	if b.kept != nil {
 		b.kept.close()
 	}
 	b.closed = true

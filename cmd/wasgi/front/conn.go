@@ -29,46 +29,6 @@ const (
 	copyBuffer = 8 << 10
 )
 
-// listener hands out connections that have a gate, and close gently.
-type listener struct {
-	net.Listener
-	http  *tenants.HTTP
-	count *addresses
-}
-
-// Accept implements net.Listener. It goes on where the process has no descriptor left, or
-// the client was gone at once: that is over in moments.
-func (l listener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		switch {
-		case err == nil:
-			if own := l.conn(c); own != nil {
-				return own, nil
-			}
-		case isPassing(err):
-			time.Sleep(acceptPause)
-		default:
-			return nil, err
-		}
-	}
-}
-
-// conn puts a gate before a connection; nil where its client has too many.
-func (l listener) conn(c net.Conn) *conn {
-	own := &conn{Conn: c, http: l.http, count: l.count, peer: peerOf(c.RemoteAddr())}
-	if securedOf(own) != nil {
-		own.peer.scheme = schemeHTTPS
-	}
-	own.trusted = trusts(l.http, own.peer)
-	own.preface = own.trusted && l.http.ProxyProtocol
-	if !own.trusted && !own.counted() {
-		c.Close()
-		return nil
-	}
-	return own
-}
-
 // conn is a client's connection. fasthttp reads from it heads of requests, one by one, each
 // written anew for what the gate has let through (gate.go); bodies are read past fasthttp
 // (content.go).
@@ -102,6 +62,7 @@ type conn struct {
 	writeBy time.Time
 	ctx     *fasthttp.RequestCtx // of the requests; nil before the first
 	linger  atomic.Bool          // the client may be sending what is not read
+	places  chan struct{}        // closing leaves one; nil: it has none
 	closed  atomic.Bool
 	shut    atomic.Bool // a read under way is to end
 }
@@ -143,6 +104,9 @@ func (c *conn) writing() {
 // ReadFrom implements io.ReaderFrom: what a stream has goes out at once, and a file without
 // a copy.
 func (c *conn) ReadFrom(r io.Reader) (int64, error) {
+	if body, most := streamOf(r); body != nil {
+		return c.send(body, most)
+	}
 	to, ok := c.Conn.(io.ReaderFrom)
 	file, limit := fileOf(r)
 	if !ok || file == nil {
@@ -216,6 +180,7 @@ func (c *conn) Close() error {
 		return nil
 	}
 	c.uncount()
+	defer c.leave()
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if ok && c.linger.Load() && half.CloseWrite() == nil {
 		c.Conn.SetReadDeadline(time.Now().Add(lingerTime))

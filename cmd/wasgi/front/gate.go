@@ -105,6 +105,13 @@ func (c *conn) release() {
 	}
 }
 
+// thin frees what a connection need not hold while a response takes long.
+func (c *conn) thin() {
+	if c.at == len(c.in) {
+		c.in, c.at = nil, 0
+	}
+}
+
 // receive reads a head. A refusal is of a request that came; other errors are of the
 // connection, on which nothing came.
 func (c *conn) receive() error {

@@ -103,6 +103,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tena
 	resp := newResponse(run, ctx, a, req, body)
 	resp.most = int64(tenant.Quota().ResponseBody)
 	resp.squeeze = s.squeeze(ctx, tenant.Manifest())
+	resp.spool, resp.holds, resp.keeps = s.spool, tenant.Manifest().Streaming, q.reads()
 	s.apps.Go(func() {
 		defer run.stop()
 		var err error = errPanicked
@@ -114,12 +115,15 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, a *access, tenant *tenants.Tena
 		s.fail(ctx, a, tenant, failureOf(err))
 		return false
 	}
-	whole := resp.stream == nil
-	q.answered(resp, whole)
-	if whole { // else when the stream is sent
+	streams := resp.stream != nil
+	q.answered(resp)
+	switch {
+	case !streams: // else when the stream is sent
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
+	case !resp.holds: // the request is here as a whole
+		ctx.Conn().(*conn).thin()
 	}
-	return !whole
+	return streams
 }
 
 // fail answers for a tenant with a failure, on its own page where it has one.

@@ -188,22 +188,26 @@ func ofUnchanged(name []byte) bool {
 	return false
 }
 
-// answered tells the cache of the app's response, which is in ctx. Whole is one with its
-// body.
-func (q *asking) answered(resp *response, whole bool) {
+// answered tells the cache of the app's response, the head of which is in ctx.
+func (q *asking) answered(resp *response) {
+	whole, body := resp.stream == nil, resp.whole
+	resp.whole = nil
 	switch {
 	case q == nil:
 	case q.unsafe && q.ctx.Response.StatusCode() < 400:
 		q.cache.Drop(q.address)
-	case whole && q.ctx.IsGet() && len(resp.access.hits) == 0:
-		q.keep(resp.squeeze.added)
+	case (whole || body != nil) && q.ctx.IsGet() && len(resp.access.hits) == 0:
+		if whole {
+			body = bytes.Clone(q.ctx.Response.Body())
+		}
+		q.keep(body, resp.squeeze.added)
 	}
 }
 
 // keep keeps the response, if its head allows that. Coded is one that varies by coding
 // because the server compresses it.
-func (q *asking) keep(coded bool) {
-	k, said := q.read()
+func (q *asking) keep(body []byte, coded bool) {
+	k, said := q.read(body)
 	if k == nil || !said.mayKeep(q.own) {
 		return
 	}
@@ -253,10 +257,11 @@ type said struct {
 	vary    []string // in lower case, each once, in order
 }
 
-// read copies the response out of ctx; nil where it has something that is never kept.
-func (q *asking) read() (*keptResponse, said) {
+// read makes a response of the head in ctx, copied, and body; nil where it has something
+// that is never kept.
+func (q *asking) read(body []byte) (*keptResponse, said) {
 	r := &q.ctx.Response
-	k := &keptResponse{status: r.StatusCode(), message: bytes.Clone(r.Header.StatusMessage()), came: time.Now(), body: bytes.Clone(r.Body())}
+	k := &keptResponse{status: r.StatusCode(), message: bytes.Clone(r.Header.StatusMessage()), came: time.Now(), body: body}
 	of := said{status: k.status}
 	var controls [][]byte
 	for name, value := range r.Header.All() {

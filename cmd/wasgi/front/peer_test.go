@@ -173,7 +173,7 @@ func TestProxyProtocolOfStrangers(t *testing.T) {
 
 func TestConnectionsOfOneAddress(t *testing.T) {
 	h := tenants.DefaultHTTP()
-	h.Connections = 3
+	h.PerAddress = 3
 	f := newFixtureWith(t, patience, h, blocks(nil, "again"))
 	var open []*client
 	for range 3 {
@@ -283,7 +283,7 @@ func TestABodyMayTakeItsTime(t *testing.T) {
 // What is kept of bodies is bounded, and given back.
 func TestSpool(t *testing.T) {
 	h := tenants.DefaultHTTP()
-	h.Buffer, h.Spool, h.SpoolFolder = 8<<10, 50_000, t.TempDir()
+	h.Buffer, h.Spool, h.SpoolFolder = 8<<10, 58_000, t.TempDir()
 	f := newFixtureWith(t, patience, h, reader(t))
 	f.kept = true
 	for _, n := range []int{0, 8 << 10, 8<<10 + 1, 16 << 10, 57_000} {

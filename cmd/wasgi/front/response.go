@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
-	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -18,12 +16,9 @@ import (
 	"wasgi/runtime"
 )
 
-// wholeBody is the longest body that is handed over whole rather than streamed, in bytes.
-const wholeBody = 1 << 20
-
 // response takes what the app answers, on the goroutine that runs the app, while the
-// connection's goroutine waits. A body that is whole with its first block is handed
-// over at once; a longer one becomes a stream, and the connection's goroutine sends it
+// connection's goroutine waits. A short body that is whole with its first block is handed
+// over at once; any other becomes a stream, and the connection's goroutine sends it
 // while the app goes on. It implements runtime.Response.
 type response struct {
 	run    context.Context
@@ -43,6 +38,10 @@ type response struct {
 	stream *stream
 
 	squeeze squeeze
+	spool   *spool // of streams
+	holds   bool   // the app waits for its client, see stream
+	keeps   bool   // a cache may want the body
+	whole   []byte // the body of a stream for a cache, nil where none may want it, or it is not whole
 }
 
 func newResponse(run context.Context, ctx *fasthttp.RequestCtx, a *access, req *runtime.Request, body *requestBody) *response {
@@ -258,165 +257,14 @@ func (r *response) cutOff() error {
 	return err
 }
 
-// take passes a block on: as the whole body, or to the stream. The caller holds mu.
-func (r *response) take(block []byte, whole bool) error {
-	switch {
-	case r.bare:
-		r.takeBare(whole)
-		return abi.Enough
-	case r.stream == nil && whole && len(block) <= wholeBody && (r.length < 0 || r.sent == r.length):
-		return r.takeWhole(block)
-	case r.stream == nil:
-		r.openStream(whole)
-	}
-	err := r.outside(func() error {
-		if r.squeeze.on() {
-			return r.squeeze.write(block, whole, r.giveWay, r.stream.write)
-		}
-		return r.stream.write(block)
-	})
-	if whole && !r.over {
-		r.over = true
-		r.stream.finish(r.shortage())
-	}
-	return err
-}
-
-// outside calls f, which may take long, without mu. The caller holds it.
-func (r *response) outside(f func() error) error {
-	r.mu.Unlock()
-	defer r.mu.Lock()
-	return f()
-}
-
-// giveWay lets other guests run.
-func (r *response) giveWay() {
-	if r.req.Wait != nil {
-		r.req.Wait(func() {})
-	}
-}
-
-// takeWhole hands over a response with its whole body. The caller holds mu.
-func (r *response) takeWhole(block []byte) error {
-	if !r.squeeze.begin(&r.ctx.Response.Header, int64(len(block))) {
-		r.ctx.Response.SetBody(block)
-		r.end()
-		return nil
-	}
-	r.squeeze.open()
-	var body []byte
-	err := r.outside(func() error {
-		return r.squeeze.write(block, true, r.giveWay, func(part []byte) error {
-			body = append(body, part...)
-			return nil
-		})
-	})
-	switch {
-	case err != nil:
-		r.over = true
-		return err
-	case r.ctx == nil:
-		return r.lost()
-	}
-	r.ctx.Response.SetBodyRaw(body)
-	r.end()
-	return nil
-}
-
-// shortage is the error of a body that ends before its Content-Length.
-func (r *response) shortage() error {
-	if r.length >= 0 && r.sent < r.length {
-		return errShort
-	}
-	return nil
-}
-
-// end hands over a response without a stream. The caller holds mu.
-func (r *response) end() {
-	r.over = true
-	r.goOn(nil)
-}
-
-// takeBare tells the length of the body that is not sent, where it is known.
-func (r *response) takeBare(whole bool) {
-	if r.ctx == nil {
-		return
-	}
-	size := int64(-1)
-	if r.length >= 0 || whole && r.ctx.IsHead() {
-		size = max(r.length, r.sent)
-	}
-	h := &r.ctx.Response.Header
-	if compressed := r.ctx.IsHead() && r.squeeze.begin(h, size); size >= 0 && !compressed {
-		h.SetContentLength(int(size))
-	}
-	if h.StatusCode() == fasthttp.StatusNotModified {
-		r.squeeze.unchanged(r.ctx)
-	}
-	r.sent = 0
-	r.end()
-}
-
-// openStream makes the body a stream. The caller holds mu.
-func (r *response) openStream(whole bool) {
-	size := int(r.length)
-	if r.length < 0 && whole {
-		size = int(r.sent)
-	}
-	if r.squeeze.begin(&r.ctx.Response.Header, int64(size)) {
-		r.squeeze.open()
-		size = -1
-	}
-	r.tellLimits()
-	r.stream = newStream(r.run, r.req.Wait, r.streamClosed)
-	r.body.answered()
-	if size < 0 && !r.ctx.Request.Header.IsHTTP11() {
-		r.hijack()
-	} else {
-		r.ctx.Response.ImmediateHeaderFlush = true
-		r.ctx.Response.SetBodyStream(r.stream, size)
-	}
-	r.goOn(nil)
-}
-
-// hijack sends a body of unknown length to a client of HTTP/1.0, which knows no chunks:
-// there the connection's end is the body's. RFC 9112, section 6.3.
-func (r *response) hijack() {
-	r.ctx.Response.Header.SetContentLength(-2) // fasthttp's word for just that
-	r.ctx.Response.SetConnectionClose()
-	head, body := bytes.Clone(r.ctx.Response.Header.Header()), r.stream
-	r.ctx.HijackSetNoResponse(true)
-	r.ctx.Hijack(func(c net.Conn) {
-		defer body.Close()
-		if _, err := c.Write(head); err == nil {
-			io.Copy(c, body) // an error ends the body early, as the client sees
-		}
-	})
-}
-
-// streamClosed runs on the connection's goroutine when the stream is sent, or lost.
-func (r *response) streamClosed(sent int64, err error) error {
-	r.body.close()
-	if err == nil {
-		err = r.body.broken()
-	}
-	reason := ""
-	if err != nil {
-		reason = err.Error()
-	}
-	if over := exceeded(err); over != nil {
-		r.access.failed = over.Limit
-	}
-	r.access.done(r.access.status, sent, reason)
-	return err
-}
-
 // finish is called when the app is done with the request. It is the last that touches
 // the response on the app's side.
 func (r *response) finish(err error) {
-	defer func() { r.access.ended(r.req.Usage, r.req.Hits) }()
+	req := r.req
+	defer func() { r.access.ended(req.Usage, req.Hits) }()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer func() { r.req = nil }() // the response may be on its way for long
 	defer r.squeeze.free()
 	if r.stream != nil && !r.over {
 		if err == nil {
@@ -437,4 +285,5 @@ func (r *response) finish(err error) {
 	}
 	r.over = true
 	r.goOn(err)
+	r.body.release()
 }

@@ -4,8 +4,9 @@
 //
 // A request meets the files in this order: conn.go and gate.go (which let through what is
 // HTTP and nothing else: head.go, request.go, target.go, peer.go, content.go, chunked.go),
-// handler.go, environ.go, body.go and spool.go (on the way in), response.go and stream.go (on
-// the way out), whole.go, status.go (what went wrong), access.go.
+// handler.go, environ.go, body.go and spool.go (on the way in), response.go, handover.go,
+// stream.go, streamread.go, send.go and whole.go (on the way out), status.go (what went wrong),
+// access.go.
 package front
 
 import (
@@ -52,6 +53,7 @@ type Server struct {
 	assets    *tenants.Cache[*asset] // of all tenants
 	coders    *coders
 	addresses addresses
+	places    chan struct{} // of connections; taken ones are in it
 	spool     *spool
 
 	working context.Context // of all requests
@@ -63,8 +65,12 @@ func New(cfg Config) *Server {
 	if cfg.HTTP.HeaderBytes == 0 {
 		cfg.HTTP = tenants.DefaultHTTP()
 	}
+	if cfg.HTTP.Connections == 0 {
+		cfg.HTTP.Connections = connectionShare()
+	}
 	s := &Server{cfg: cfg, coders: newCoders()}
-	s.spool = &spool{http: &s.cfg.HTTP}
+	s.spool = &spool{http: &s.cfg.HTTP, mostFiles: fileShare()}
+	s.places = make(chan struct{}, s.cfg.HTTP.Connections)
 	s.working, s.end = context.WithCancelCause(context.Background())
 	s.assets, _ = tenants.NewCache[*asset](mostAssets, nil) // no error: the size is a good one
 	s.http = &fasthttp.Server{
@@ -84,7 +90,7 @@ func New(cfg Config) *Server {
 
 // Serve answers connections of l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
-	return s.http.Serve(listener{l, &s.cfg.HTTP, &s.addresses})
+	return s.http.Serve(s.listener(l))
 }
 
 // ServeTLS is Serve for clients that speak TLS.

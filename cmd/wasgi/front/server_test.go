@@ -177,6 +177,7 @@ func (f *fixture) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
 	resp := newResponse(run, ctx, a, req, body)
 	resp.most = f.most
 	resp.squeeze = f.squeeze(ctx, tenants.Manifest{Edge: f.edge})
+	resp.spool, resp.holds, resp.keeps = f.spool, !f.kept, q.reads()
 	f.ended.Go(func() {
 		defer cancel()
 		resp.finish(f.app(run, req, resp))
@@ -185,12 +186,15 @@ func (f *fixture) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
 		f.refuse(ctx, a, failureOf(err))
 		return false
 	}
-	whole := resp.stream == nil
-	q.answered(resp, whole)
-	if whole {
+	streams := resp.stream != nil
+	q.answered(resp)
+	switch {
+	case !streams:
 		a.done(ctx.Response.StatusCode(), int64(len(ctx.Response.Body())), "")
+	case !resp.holds:
+		c.thin()
 	}
-	return !whole
+	return streams
 }
 
 // client is one connection.
@@ -207,10 +211,15 @@ func (f *fixture) dial() *client {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() { c.Close() })
+	return newClient(f.t, c)
+}
+
+func newClient(t testing.TB, c net.Conn) *client {
+	t.Helper()
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		f.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return &client{Conn: c, t: f.t, r: bufio.NewReader(c)}
+	return &client{Conn: c, t: t, r: bufio.NewReader(c)}
 }
 
 // send sends a request, its head as lines.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -31,52 +32,98 @@ const slowEnv = "WASGI_SLOW_CLIENTS"
 const (
 	slowClients = 10_000
 	slowTime    = time.Minute
-	slowStep    = 5 * time.Second // between their bytes
-	slowBody    = 8 << 10         // what those that do not read are sent, again and again
+	slowStep    = 5 * time.Second        // between their bytes
+	slowRate    = 600 * time.Microsecond // between two that connect
+	slowSettle  = 3 * time.Second        // until all are in the middle of what they do
+)
+
+// What slow clients do, in the order in which they connect: the last are cut first. One in
+// three does each.
+const (
+	slowReader = iota
+	slowRequest
+	slowHead
+	slowKinds
 )
 
 // BenchmarkFrontSlowClients holds 10,000 connections that send their head, send their body
 // or read their answer a byte at a time, each opened anew when it is cut, and measures what
 // a healthy client feels of it for a minute: "p99-ratio" is its p99 to that alone,
-// "heap-B/conn" what one takes of Go's heap, "held-s" how long the longest was held,
-// "app-held" how many instances were taken by those that had not sent their request.
+// "heap-B/conn" what one takes of Go's heap, and "head-B", "body-B", "read-B" what one of
+// a kind does, "held-s" how long the longest was held, "app-held" how many instances were
+// taken by those that had not sent their request.
 func BenchmarkFrontSlowClients(b *testing.B) {
+	for _, size := range []int{8 << 10, 64 << 10} { // what those that do not read are sent, again and again
+		b.Run(strconv.Itoa(size>>10)+"KiB", func(b *testing.B) { benchSlowClients(b, size) })
+	}
+}
+
+func benchSlowClients(b *testing.B, size int) {
 	descriptorLimit(b)
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as cmd/wasgi does
 	h := tenants.DefaultHTTP()
-	h.Connections = 2 * slowClients
-	f := newBenchFixture(b, h)
+	h.Connections, h.PerAddress = 2*slowClients, 2*slowClients
+	h.SpoolFolder = b.TempDir()
+	f := newBenchFixture(b, h, size)
 	for b.Loop() {
 		alone := f.latency(b, slowTime/6)
+		slow := startSlowClients(b, f.address)
 		empty := heap()
-		slow := exec.Command(os.Args[0], "-test.run", "^TestSlowClients$")
-		slow.Env = append(os.Environ(), slowEnv+"="+f.address+" "+strconv.Itoa(slowClients))
-		out, err := slow.StdoutPipe()
-		if err == nil {
-			err = slow.Start()
+		last := empty
+		for _, name := range []string{"read", "body", "head"} {
+			slow.hear(b, "open")
+			now := heap()
+			b.ReportMetric(float64(now-last)/(slowClients/slowKinds), name+"-B")
+			last = now
 		}
-		if err != nil {
-			b.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		if !lines.Scan() || lines.Text() != "open" {
-			b.Fatalf("the slow clients say %q", lines.Text())
-		}
-		perConn := float64(heap()-empty) / slowClients
 		beside := f.latency(b, slowTime)
-		longest := ""
-		for lines.Scan() && longest == "" {
-			longest, _ = strings.CutPrefix(lines.Text(), "longest ")
-		}
-		slow.Process.Kill()
-		slow.Wait()
-		held, _ := strconv.ParseFloat(longest, 64)
-		b.ReportMetric(perConn, "heap-B/conn")
-		b.ReportMetric(held, "held-s")
+		b.ReportMetric(float64(last-empty)/slowClients, "heap-B/conn")
+		b.ReportMetric(slow.hear(b, "longest"), "held-s")
 		b.ReportMetric(float64(beside)/float64(alone), "p99-ratio")
 		b.ReportMetric(float64(beside.Microseconds()), "p99-µs")
 		b.ReportMetric(float64(f.early.Load()), "app-held")
+		slow.end()
 	}
+}
+
+// slowProcess is a process of slow clients.
+type slowProcess struct {
+	*exec.Cmd
+	lines *bufio.Scanner
+}
+
+func startSlowClients(b *testing.B, address string) slowProcess {
+	slow := exec.Command(os.Args[0], "-test.run", "^TestSlowClients$")
+	slow.Env = append(os.Environ(), slowEnv+"="+address+" "+strconv.Itoa(slowClients))
+	slow.Stderr = os.Stderr
+	out, err := slow.StdoutPipe()
+	if err == nil {
+		err = slow.Start()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return slowProcess{slow, bufio.NewScanner(out)}
+}
+
+// hear waits for a line with a number.
+func (p slowProcess) hear(b *testing.B, name string) float64 {
+	for p.lines.Scan() {
+		if text, ok := strings.CutPrefix(p.lines.Text(), name+" "); ok {
+			n, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return n
+		}
+	}
+	b.Fatalf("the slow clients do not say %q", name)
+	return 0
+}
+
+func (p slowProcess) end() {
+	p.Process.Kill() // an error is that it has ended
+	p.Wait()
 }
 
 func heap() int64 {
@@ -105,9 +152,10 @@ type benchFixture struct {
 	early atomic.Int64 // apps that ran before their body was there
 }
 
-func newBenchFixture(b *testing.B, h tenants.HTTP) *benchFixture {
+// newBenchFixture serves "/big", which is size bytes.
+func newBenchFixture(b *testing.B, h tenants.HTTP, size int) *benchFixture {
 	f := &benchFixture{fixture: &fixture{timeout: patience, kept: true}}
-	body := make([]byte, slowBody)
+	body := make([]byte, size)
 	f.app = func(_ context.Context, req *runtime.Request, resp *response) error {
 		if key(req, "PATH_INFO") == "/slow" {
 			f.early.Add(1) // its body never comes
@@ -151,8 +199,8 @@ func (f *benchFixture) latency(b *testing.B, long time.Duration) time.Duration {
 }
 
 // TestSlowClients is the process of slow clients of BenchmarkFrontSlowClients: it says
-// "open" when all are connected, and after a minute "longest" and how long, in seconds, the
-// server bore with the one that it bore with longest.
+// "open" and how many when all of a kind are connected, and after a minute "longest" and how
+// long, in seconds, the server bore with the one that it bore with longest.
 func TestSlowClients(t *testing.T) {
 	address, text, ok := strings.Cut(os.Getenv(slowEnv), " ")
 	count, err := strconv.Atoi(text)
@@ -160,36 +208,35 @@ func TestSlowClients(t *testing.T) {
 		t.Skip("is for BenchmarkFrontSlowClients")
 	}
 	descriptorLimit(t)
-	var open sync.WaitGroup
 	var longest atomic.Int64
-	end := time.Now().Add(slowTime + 20*time.Second)
-	open.Add(count)
-	for i := range count {
-		go func() {
-			first := true
-			for time.Now().Before(end) {
-				held := slowly(t, address, i, func() {
-					if first {
-						open.Done()
-					}
-					first = false
-				})
-				for old := longest.Load(); int64(held) > old && !longest.CompareAndSwap(old, int64(held)); old = longest.Load() {
-				}
-			}
-		}()
-		time.Sleep(200 * time.Microsecond)
+	for kind := range slowKinds {
+		var open sync.WaitGroup
+		for range count / slowKinds {
+			open.Add(1)
+			go beSlow(t, address, kind, sync.OnceFunc(open.Done), &longest)
+			time.Sleep(slowRate)
+		}
+		open.Wait()
+		time.Sleep(slowSettle)
+		fmt.Println("open", count/slowKinds)
+		time.Sleep(slowSettle / 3) // for who measures
 	}
-	open.Wait()
-	time.Sleep(2 * time.Second) // each is in the middle of what it does
-	os.Stdout.WriteString("open\n")
 	time.Sleep(slowTime)
-	os.Stdout.WriteString("longest " + strconv.FormatFloat(time.Duration(longest.Load()).Seconds(), 'f', 1, 64) + "\n")
+	fmt.Println("longest", time.Duration(longest.Load()).Seconds())
 	time.Sleep(time.Minute) // until it is ended
 }
 
+// beSlow is one client's life.
+func beSlow(t *testing.T, address string, kind int, opened func(), longest *atomic.Int64) {
+	for {
+		held := slowly(t, address, kind, opened)
+		for old := longest.Load(); int64(held) > old && !longest.CompareAndSwap(old, int64(held)); old = longest.Load() {
+		}
+	}
+}
+
 // slowly is one connection's life; it returns how long it was.
-func slowly(t *testing.T, address string, i int, opened func()) time.Duration {
+func slowly(t *testing.T, address string, kind int, opened func()) time.Duration {
 	c, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Error(err)
@@ -200,17 +247,13 @@ func slowly(t *testing.T, address string, i int, opened func()) time.Duration {
 	opened()
 	start := time.Now()
 	trickle := "GET /"
-	switch i % 3 {
-	case 1:
+	switch kind {
+	case slowRequest:
 		io.WriteString(c, "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n")
 		trickle = "b"
-	case 2:
+	case slowReader:
 		c.(*net.TCPConn).SetReadBuffer(1)
-		for range 2000 { // more than the kernel keeps for it
-			if _, err := io.WriteString(c, "GET /big HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
-				break
-			}
-		}
+		io.WriteString(c, strings.Repeat("GET /big HTTP/1.1\r\nHost: h\r\n\r\n", 1000)) // more than the kernel keeps for it
 		trickle = ""
 	}
 	for {
@@ -223,7 +266,7 @@ func slowly(t *testing.T, address string, i int, opened func()) time.Duration {
 		}
 		if len(trickle) > 1 {
 			trickle = trickle[1:]
-		} else if trickle != "" && i%3 == 0 {
+		} else if trickle != "" && kind == slowHead {
 			trickle = "x"
 		}
 		time.Sleep(slowStep)

@@ -3,7 +3,9 @@ package front
 import (
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -17,27 +19,127 @@ const limitSpool quotas.Limit = "spool"
 // comes beyond that goes to files at once.
 const mostAtHand = 32 << 20
 
-// spool keeps bodies of requests until they are whole.
+// keepPiece is how much of a body is received at once, in bytes: so much has a connection in
+// memory while its client sends nothing.
+const keepPiece = 4 << 10
+
+// stale is how long a body may be kept in memory for a client that is not done with it:
+// then it goes to a file.
+const stale = 100 * time.Millisecond
+
+// spool bounds what is kept of bodies: of requests until they are whole, of responses until
+// their clients have taken them.
 type spool struct {
-	http   *tenants.HTTP
-	memory atomic.Int64 // bytes in use
-	disk   atomic.Int64
+	http      *tenants.HTTP
+	mostFiles int64
+	memory    atomic.Int64 // bytes in use
+	disk      atomic.Int64
+	files     atomic.Int64 // how many are open
 }
 
-// kept is a body that is kept: its first part in memory, the rest in a file that has no
-// name. It is written, and then read.
+// take takes n from what is left of a budget, if that much is.
+func take(used *atomic.Int64, n, most int64) bool {
+	if used.Add(n) <= most {
+		return true
+	}
+	used.Add(-n)
+	return false
+}
+
+// aside is what is kept of a body in a file, which has no name: written at its end and read
+// from its beginning. The zero value but for spool has nothing. It is not safe for
+// concurrent use, but for send beside add.
+type aside struct {
+	spool *spool
+	file  *os.File // at what is to be read; nil: none is open
+	size  int64
+	read  int64
+}
+
+// left is how much of it has not been read.
+func (a *aside) left() int64 { return a.size - a.read }
+
+// add appends p, or nothing where there is an error: of a spool that is full, a refusal.
+func (a *aside) add(p []byte) error {
+	if !take(&a.spool.disk, int64(len(p)), int64(a.spool.http.Spool)) {
+		return spoolFull()
+	}
+	err := a.open()
+	if err == nil {
+		_, err = a.file.WriteAt(p, a.size)
+	}
+	if err != nil {
+		a.spool.disk.Add(-int64(len(p)))
+		return err
+	}
+	a.size += int64(len(p))
+	return nil
+}
+
+func spoolFull() error {
+	return refusal{status: fasthttp.StatusServiceUnavailable, limit: limitSpool, reason: limitSpool.Error()}
+}
+
+func (a *aside) open() error {
+	if a.file != nil {
+		return nil
+	}
+	if !take(&a.spool.files, 1, a.spool.mostFiles) {
+		return spoolFull()
+	}
+	f, err := os.CreateTemp(a.spool.http.SpoolFolder, "wasgi-body-")
+	if err == nil {
+		if err = os.Remove(f.Name()); err != nil {
+			f.Close() // the error tells more
+		}
+	}
+	if err != nil {
+		a.spool.files.Add(-1)
+		return err
+	}
+	a.file = f
+	return nil
+}
+
+// take reads what there is, up to len(p); there must be some.
+func (a *aside) take(p []byte) (int, error) {
+	n, err := a.file.Read(p[:min(int64(len(p)), a.left())])
+	a.read += int64(n)
+	if n > 0 {
+		err = nil
+	}
+	return n, err
+}
+
+// close gives back what it takes. It has nothing then.
+func (a *aside) close() {
+	if a.file == nil {
+		return
+	}
+	a.file.Close() // it has no name: nothing is left of it
+	a.spool.files.Add(-1)
+	a.spool.disk.Add(-a.size)
+	a.file, a.size, a.read = nil, 0, 0
+}
+
+// kept is the body of a request that is kept: in memory while it is short and new, else in
+// a file. It is written, and then read.
 type kept struct {
+	mu     sync.Mutex
 	spool  *spool
 	memory []byte
-	file   *os.File
-	size   int64 // of what is in the file
-	at     int64 // bytes that were read
+	file   aside
+	read   int // of memory
+	over   bool
 }
 
 // keep reads all of a body.
 func (s *spool) keep(from io.Reader) (*kept, error) {
-	k := &kept{spool: s}
-	if _, err := io.CopyBuffer(k, struct{ io.Reader }{from}, make([]byte, bodyAtHand)); err != nil {
+	k := &kept{spool: s, file: aside{spool: s}}
+	old := time.AfterFunc(stale, k.age)
+	_, err := io.CopyBuffer(k, struct{ io.Reader }{from}, make([]byte, keepPiece))
+	old.Stop()
+	if err != nil {
 		k.close()
 		return nil, err
 	}
@@ -46,79 +148,71 @@ func (s *spool) keep(from io.Reader) (*kept, error) {
 
 // Write implements io.Writer.
 func (k *kept) Write(p []byte) (int, error) {
-	n := 0
-	if k.file == nil {
-		n = min(len(p), int(k.spool.http.Buffer)-len(k.memory))
-		if !take(&k.spool.memory, n, mostAtHand) {
-			n = 0
-		}
-		k.memory = append(k.memory, p[:n]...)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.file.size == 0 && len(k.memory)+len(p) <= int(k.spool.http.Buffer) && take(&k.spool.memory, int64(len(p)), mostAtHand) {
+		k.memory = append(k.memory, p...)
+		return len(p), nil
 	}
-	if n == len(p) {
-		return n, nil
+	if err := k.spill(); err != nil {
+		return 0, err
 	}
-	more, err := k.toFile(p[n:])
-	return n + more, err
+	if err := k.file.add(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
-func (k *kept) toFile(p []byte) (int, error) {
-	if !take(&k.spool.disk, len(p), int64(k.spool.http.Spool)) {
-		return 0, refusal{status: fasthttp.StatusServiceUnavailable, limit: limitSpool, reason: limitSpool.Error()}
+// spill moves what is in memory to the file. The caller holds mu.
+func (k *kept) spill() error {
+	if len(k.memory) == 0 {
+		return nil
 	}
-	k.size += int64(len(p))
-	if k.file == nil {
-		if err := k.open(); err != nil {
-			return 0, err
-		}
-	}
-	return k.file.Write(p)
-}
-
-// take takes n from what is left of a budget, if that much is.
-func take(used *atomic.Int64, n int, most int64) bool {
-	if used.Add(int64(n)) <= most {
-		return true
-	}
-	used.Add(-int64(n))
-	return false
-}
-
-func (k *kept) open() error {
-	f, err := os.CreateTemp(k.spool.http.SpoolFolder, "wasgi-body-")
-	if err != nil {
+	if err := k.file.add(k.memory); err != nil {
 		return err
 	}
-	k.file = f
-	return os.Remove(f.Name())
+	k.spool.memory.Add(-int64(len(k.memory)))
+	k.memory = nil
+	return nil
+}
+
+// age is called when the body has been kept for some time: its client is slow. Where there
+// is no room for a file, it stays in memory.
+func (k *kept) age() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.read == 0 && !k.over {
+		_ = k.spill()
+	}
 }
 
 // total is the body's length.
-func (k *kept) total() int64 { return int64(len(k.memory)) + k.size }
+func (k *kept) total() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return int64(len(k.memory)) + k.file.size
+}
 
 // Read implements io.Reader.
 func (k *kept) Read(p []byte) (int, error) {
-	if k.at < int64(len(k.memory)) {
-		n := copy(p, k.memory[k.at:])
-		k.at += int64(n)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.read < len(k.memory):
+		n := copy(p, k.memory[k.read:])
+		k.read += n
 		return n, nil
-	}
-	if k.file == nil {
+	case k.file.left() == 0:
 		return 0, io.EOF
 	}
-	n, err := k.file.ReadAt(p, k.at-int64(len(k.memory)))
-	k.at += int64(n)
-	if n > 0 {
-		err = nil
-	}
-	return n, err
+	return k.file.take(p)
 }
 
 // close gives back what the body takes.
 func (k *kept) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.spool.memory.Add(-int64(len(k.memory)))
-	k.spool.disk.Add(-k.size)
-	k.memory, k.size = nil, 0
-	if k.file != nil {
-		k.file.Close() // it has no name: nothing is left of it
-	}
+	k.memory, k.over = nil, true
+	k.file.close()
 }

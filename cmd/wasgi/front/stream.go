@@ -2,7 +2,6 @@ package front
 
 import (
 	"context"
-	"io"
 	"sync"
 	"time"
 
@@ -10,38 +9,71 @@ import (
 	"wasgi/runtime"
 )
 
-// streamAhead is how far an app may be ahead of its client, in bytes.
-const streamAhead = 64 << 10
+// How far an app may be ahead of its client in memory, in bytes: so far where all that is
+// kept has room for it, and so far in any case.
+const (
+	streamAhead = 64 << 10
+	leastAhead  = 1 << 10
+)
 
-// stream is a body between the app, which writes, and the connection, which reads. A
-// writer that is too far ahead waits for the reader, no longer than its request's time.
+// writerPatience is how long a writer waits for a client that takes what it gets, before it uses
+// the file.
+const writerPatience = 2 * time.Millisecond
+
+// asidePiece is how much goes to the file at once, in bytes.
+const asidePiece = 256 << 10
+
+// spoolShare is the part of the spool that one response may have.
+const spoolShare = 16
+
+// stream is a body between the app, which writes, and the connection, which reads. What is
+// not read yet is in memory while it is little and new, else in a file, never in both. A
+// writer that is further ahead than there is room waits for the reader, no longer than its
+// request's time.
 type stream struct {
-	closed func(sent int64, err error) error // called once, by Close, which returns its error
-	wait   func(block func())                // around what may take the writer long; nil: nothing is
-	stop   func() bool                       // ends the watch on the deadline
+	streamConfig
+	stop func() bool // ends the watch on the deadline
 
 	mu    sync.Mutex
 	moved sync.Cond // something below has changed
-	ahead []byte
+	ahead []byte    // ahead[at:] is not read
+	at    int
+	large bool      // ahead has streamAhead of what all may have in memory
+	since time.Time // when ahead was empty last
+	old   *time.Timer
+	timed bool // old is running
+	file  aside
 	read  int64
 	ended bool  // the writer is done
 	err   error // why, if not because the body is whole
 	gone  bool  // the reader is
 }
 
-func newStream(run context.Context, wait func(func()), closed func(int64, error) error) *stream {
-	s := &stream{closed: closed, wait: wait}
-	if wait == nil {
+// streamConfig is what a stream is made of.
+type streamConfig struct {
+	spool  *spool
+	holds  bool                              // the writer waits for the reader rather than use the file
+	wait   func(block func())                // around what may take the writer long; nil: nothing is
+	closed func(sent int64, err error) error // called once, by Close, which returns its error
+}
+
+func newStream(run context.Context, cfg streamConfig) *stream {
+	s := &stream{streamConfig: cfg, file: aside{spool: cfg.spool}}
+	if s.wait == nil {
 		s.wait = func(block func()) { block() }
 	}
 	s.moved.L = &s.mu
 	s.stop = context.AfterFunc(run, func() {
 		time.AfterFunc(graceTimeout, func() { s.finish(runtime.Ended(run)) })
-		s.mu.Lock()
-		s.moved.Broadcast()
-		s.mu.Unlock()
+		s.wake()
 	})
 	return s
+}
+
+func (s *stream) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.moved.Broadcast()
 }
 
 // write appends a copy of block, piece by piece as there is room for it.
@@ -52,13 +84,14 @@ func (s *stream) write(block []byte) error {
 			return err
 		}
 		if block = block[n:]; n == 0 {
-			s.wait(s.room)
+			s.wait(func() { n = s.pass(block) })
+			block = block[n:]
 		}
 	}
 	return nil
 }
 
-// add appends what there is room for.
+// add appends what there is room for in memory.
 func (s *stream) add(block []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,27 +101,141 @@ func (s *stream) add(block []byte) (int, error) {
 	case s.ended:
 		return 0, quotas.LimitTimeout
 	}
-	n := min(len(block), streamAhead-len(s.ahead))
-	s.ahead = append(s.ahead, block[:n]...)
-	s.moved.Broadcast()
+	n := min(len(block), s.room(len(block)))
+	s.put(block[:n])
 	return n, nil
 }
 
-// room waits until there is some, or nobody reads any more.
-func (s *stream) room() {
+// room is how much may be added to what is in memory, where want would be good. The caller
+// holds mu.
+func (s *stream) room(want int) int {
+	if s.file.left() > 0 {
+		return 0
+	}
+	unread := len(s.ahead) - s.at
+	if unread+want > leastAhead && !s.large {
+		s.large = take(&s.spool.memory, streamAhead, mostAtHand)
+	}
+	if s.large {
+		return streamAhead - unread
+	}
+	return max(0, leastAhead-unread)
+}
+
+// put appends to what is in memory. The caller holds mu.
+func (s *stream) put(block []byte) {
+	if len(block) == 0 {
+		return
+	}
+	if s.at == len(s.ahead) {
+		s.since = time.Now()
+	}
+	if len(s.ahead)+len(block) > cap(s.ahead) {
+		s.ahead = s.ahead[:copy(s.ahead, s.ahead[s.at:])]
+		s.at = 0
+	}
+	s.ahead = append(s.ahead, block...)
+	if s.large && !s.timed {
+		s.watch(stale)
+	}
+	s.moved.Broadcast()
+}
+
+// watch has age called. The caller holds mu.
+func (s *stream) watch(in time.Duration) {
+	s.timed = true
+	if s.old == nil {
+		s.old = time.AfterFunc(in, s.age)
+		return
+	}
+	s.old.Reset(in)
+}
+
+// age gives back memory that is not used, or by a client that is slow. Where there is no
+// room for a file, it tries again.
+func (s *stream) age() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.ahead) >= streamAhead && !s.gone && !s.ended {
+	s.timed = false
+	switch left := stale - time.Since(s.since); {
+	case s.gone || !s.large:
+	case len(s.ahead)-s.at <= leastAhead:
+		s.shrink(s.ahead[s.at:])
+	case left > 0:
+		s.watch(left)
+	case s.spill() != nil:
+		s.watch(stale)
+	}
+}
+
+// shrink leaves little in memory. The caller holds mu.
+func (s *stream) shrink(rest []byte) {
+	if s.large {
+		s.spool.memory.Add(-streamAhead)
+	}
+	s.ahead, s.at, s.large = append([]byte(nil), rest...), 0, false
+}
+
+// spill moves what is in memory to the file. The caller holds mu.
+func (s *stream) spill() error {
+	if s.at == len(s.ahead) {
+		return nil
+	}
+	if err := s.file.add(s.ahead[s.at:]); err != nil {
+		return err
+	}
+	s.shrink(nil)
+	return nil
+}
+
+// pass waits for room in memory or puts a part of block into the file, and returns how much
+// that was.
+func (s *stream) pass(block []byte) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.gone && !s.ended && s.room(1) == 0 {
+		left := writerPatience - time.Since(s.since)
+		switch {
+		case s.holds:
+		case s.file.left() == 0 && left > 0:
+			time.AfterFunc(left, s.wake)
+		default:
+			if n := s.setAside(block); n > 0 {
+				return n
+			}
+		}
 		s.moved.Wait()
 	}
+	return 0
+}
+
+// setAside puts what is in memory and then block, or a part of it, into the file; it
+// returns how much that was, 0 where there is no room. The caller holds mu.
+func (s *stream) setAside(block []byte) int {
+	block = block[:min(len(block), asidePiece)]
+	if s.file.size+int64(len(s.ahead)-s.at+len(block)) > int64(s.spool.http.Spool)/spoolShare {
+		return 0
+	}
+	if s.spill() != nil || s.file.add(block) != nil {
+		return 0
+	}
+	s.moved.Broadcast()
+	return len(block)
 }
 
 // last appends what ends a body and is short: there is room for it.
 func (s *stream) last(end []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.gone && !s.ended {
-		s.ahead = append(s.ahead, end...)
+	switch {
+	case s.gone || s.ended || len(end) == 0:
+	case s.file.left() == 0:
+		s.put(end)
+	default:
+		if err := s.file.add(end); err != nil {
+			s.ended, s.err = true, err
+		}
+		s.moved.Broadcast()
 	}
 }
 
@@ -102,26 +249,6 @@ func (s *stream) finish(err error) {
 	}
 }
 
-// Read implements io.Reader for the connection.
-func (s *stream) Read(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for len(s.ahead) == 0 && !s.ended {
-		s.moved.Wait()
-	}
-	if len(s.ahead) == 0 {
-		if s.err != nil {
-			return 0, s.err
-		}
-		return 0, io.EOF
-	}
-	n := copy(p, s.ahead)
-	s.ahead = s.ahead[:copy(s.ahead, s.ahead[n:])]
-	s.read += int64(n)
-	s.moved.Broadcast()
-	return n, nil
-}
-
 // Close implements io.Closer: the connection has sent the body, or given up.
 func (s *stream) Close() error {
 	s.stop()
@@ -131,6 +258,11 @@ func (s *stream) Close() error {
 	err := s.err
 	if !s.ended {
 		err = runtime.ErrGone
+	}
+	s.shrink(nil)
+	s.file.close()
+	if s.timed {
+		s.old.Stop()
 	}
 	s.moved.Broadcast()
 	read := s.read

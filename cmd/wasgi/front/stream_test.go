@@ -12,6 +12,7 @@ import (
 
 	"wasgi/quotas"
 	"wasgi/runtime"
+	"wasgi/tenants"
 )
 
 // Each block is on its way before the next is asked for, with and without a length.
@@ -138,7 +139,8 @@ func TestAStreamEndsAtTheDeadline(t *testing.T) {
 
 func TestStreamWaitsForItsReader(t *testing.T) {
 	closed := make(chan int64, 1)
-	s := newStream(context.Background(), nil, func(sent int64, err error) error { closed <- sent; return err })
+	h := tenants.DefaultHTTP()
+	s := newStream(context.Background(), streamConfig{spool: &spool{http: &h}, holds: true, closed: func(sent int64, err error) error { closed <- sent; return err }})
 	if err := s.write(make([]byte, streamAhead)); err != nil {
 		t.Fatal(err)
 	}
