@@ -12,7 +12,7 @@ import (
 // Bodies that are whole with their first block, in bytes: so long is one that the connection
 // has in memory, and one that is compressed, or kept in a cache, as a whole.
 const (
-	atOnce    = 4 << 10
+	shortBody = 4 << 10
 	wholeBody = 1 << 20
 )
 
@@ -87,7 +87,7 @@ func (r *response) takeWhole(block []byte) error {
 // handOver hands over a response with the body as it is sent. A long one is a stream, so
 // that it goes to a file where its client is slow. The caller holds mu.
 func (r *response) handOver(body []byte) error {
-	if len(body) <= atOnce {
+	if len(body) <= shortBody {
 		r.ctx.Response.SetBody(body)
 		r.end()
 		return nil
