@@ -1,6 +1,7 @@
 package quotas
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -10,17 +11,27 @@ import (
 // Where the system has none, images take memory as they are written. It is made anew in the
 // background; a nil ImageMemory keeps none. It is safe for concurrent use.
 type ImageMemory struct {
-	most int
+	most int // of each kind
 
 	filling sync.Mutex // held while some is made
 	mu      sync.Mutex
-	ready   []content // each of imageMemory
+	ready   [imageKinds][]content
 	timer   *time.Timer
 	closed  bool
 }
 
+// imageKind is a size of memory that is kept.
+type imageKind int
+
 const (
-	imageMemory = 24 * MiB
+	smallImage imageKind = iota // what an app of a few modules differs in
+	largeImage                  // what one of a framework does
+	imageKinds
+)
+
+func (k imageKind) size() Bytes { return [imageKinds]Bytes{4 * MiB, 24 * MiB}[k] }
+
+const (
 	// leastHuge is the least that is worth it.
 	leastHuge = 1 * MiB
 	// imageMemoryAfter is how long after some was taken more is made: who took it answers
@@ -28,10 +39,14 @@ const (
 	imageMemoryAfter = 50 * time.Millisecond
 )
 
-// NewImageMemory returns one that keeps memory for so many images, in all no more than a 32nd
-// of total. None is made before it is known that images are.
+// NewImageMemory returns one that keeps memory for so many images of each kind, in all no more
+// than a 32nd of total. None is made before it is known that images are.
 func NewImageMemory(images int, total Bytes) *ImageMemory {
-	return &ImageMemory{most: min(images, int(total/32/imageMemory))}
+	var each Bytes
+	for kind := range imageKinds {
+		each += kind.size()
+	}
+	return &ImageMemory{most: min(images, int(total/32/each))}
 }
 
 // take returns a content of size, from what is at hand if that is worth it.
@@ -39,7 +54,7 @@ func (m *ImageMemory) take(size int) (content, error) {
 	if m == nil {
 		return newContent(size)
 	}
-	c := m.next(size >= int(leastHuge))
+	c := m.next(size)
 	if c.size == 0 {
 		return newContent(size)
 	}
@@ -50,16 +65,20 @@ func (m *ImageMemory) take(size int) (content, error) {
 	return c, nil
 }
 
-// next takes out what is at hand, if wanted, else or if there is none an empty content, and has
-// more made soon.
-func (m *ImageMemory) next(wanted bool) (c content) {
+// next takes out what is at hand for that size, an empty content if there is none, and has more
+// made soon.
+func (m *ImageMemory) next(size int) (c content) {
+	kind := smallImage
+	if Bytes(size) > kind.size() {
+		kind = largeImage
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if n := len(m.ready); n > 0 && wanted {
-		c = m.ready[n-1]
-		m.ready = m.ready[:n-1]
+	if n := len(m.ready[kind]); n > 0 && size >= int(leastHuge) {
+		c = m.ready[kind][n-1]
+		m.ready[kind] = m.ready[kind][:n-1]
 	}
-	if len(m.ready) < m.most && m.timer == nil && !m.closed {
+	if m.timer == nil && !m.closed && min(len(m.ready[smallImage]), len(m.ready[largeImage])) < m.most {
 		m.timer = time.AfterFunc(imageMemoryAfter, m.fill)
 	}
 	return c
@@ -70,32 +89,34 @@ func (m *ImageMemory) next(wanted bool) (c content) {
 func (m *ImageMemory) fill() {
 	m.filling.Lock()
 	defer m.filling.Unlock()
-	for m.wanting() {
-		c, ok := newHuge(int(imageMemory))
-		if !ok {
-			break
+	for kind := range imageKinds {
+		for m.wanting(kind) {
+			c, ok := newHuge(int(kind.size()))
+			if !ok {
+				break
+			}
+			m.put(kind, c)
 		}
-		m.put(c)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.timer = nil
 }
 
-func (m *ImageMemory) wanting() bool {
+func (m *ImageMemory) wanting(kind imageKind) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return !m.closed && len(m.ready) < m.most
+	return !m.closed && len(m.ready[kind]) < m.most
 }
 
-func (m *ImageMemory) put(c content) {
+func (m *ImageMemory) put(kind imageKind, c content) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		c.close()
 		return
 	}
-	m.ready = append(m.ready, c)
+	m.ready[kind] = append(m.ready[kind], c)
 }
 
 // Close gives back what is at hand. Images stay.
@@ -106,11 +127,11 @@ func (m *ImageMemory) Close() {
 	m.mu.Lock()
 	m.closed = true
 	ready := m.ready
-	m.ready = nil
+	m.ready = [imageKinds][]content{}
 	m.mu.Unlock()
 	m.filling.Lock() // what is being made is closed by put
 	defer m.filling.Unlock()
-	for _, c := range ready {
+	for _, c := range slices.Concat(ready[:]...) {
 		c.close()
 	}
 }

@@ -12,8 +12,10 @@ func readyMemory(t *testing.T, images int) *ImageMemory {
 	t.Cleanup(m.Close)
 	m.fill()
 	m.most = 0
-	if len(m.ready) < images {
-		t.Logf("%d images' memory is at hand, want %d: the kernel has no huge pages for it", len(m.ready), images)
+	for kind := range imageKinds {
+		if n := len(m.ready[kind]); n < images {
+			t.Logf("memory of %v is at hand %d times, want %d: the kernel has no huge pages for it", kind.size(), n, images)
+		}
 	}
 	return m
 }
@@ -25,10 +27,13 @@ func TestImageInReadyMemory(t *testing.T) {
 	memory := readyMemory(t, 2)
 	below := contentWith(r, 40*MiB, 4)
 	base := imageOf(t, below)
-	for _, changed := range []int{100, 1000, 3000, 9000, 9000} {
+	for _, test := range []struct {
+		changed int
+		within  Bytes
+	}{{100, MiB / 2}, {400, 2 * MiB}, {400, 3 * MiB}, {400, 3 * MiB}, {1000, 20 * MiB}, {9000, 40 * MiB}, {9000, 40 * MiB}} {
 		want := append([]byte(nil), below...)
-		for range changed {
-			want[r.IntN(len(want))]++
+		for range test.changed {
+			want[r.IntN(int(test.within))]++
 		}
 		img := imageOn(t, base, want, memory)
 		wantSame(t, "the image", allOf(img), want)
@@ -46,17 +51,20 @@ func TestImageInReadyMemory(t *testing.T) {
 			t.Errorf("an image of %v costs %v", own, got)
 		}
 	}
-	if n := len(memory.ready); n > 0 {
-		t.Errorf("%d images' memory is still at hand", n)
+	for kind, ready := range memory.ready {
+		if len(ready) > 0 {
+			t.Errorf("%d of kind %d are still at hand", len(ready), kind)
+		}
 	}
 }
 
 func TestImageMemoryIsBounded(t *testing.T) {
+	each := smallImage.size() + largeImage.size()
 	for _, test := range []struct {
 		images int
 		total  Bytes
 		want   int
-	}{{2, 32*imageMemory - 1, 0}, {2, 32 * imageMemory, 1}, {2, 64 * imageMemory, 2}, {2, GiB * 1024, 2}, {0, GiB, 0}} {
+	}{{2, 32*each - 1, 0}, {2, 32 * each, 1}, {2, 64*each - 1, 1}, {2, 64 * each, 2}, {2, 1024 * GiB, 2}, {0, GiB, 0}} {
 		if got := NewImageMemory(test.images, test.total).most; got != test.want {
 			t.Errorf("of %v memory for %d images is kept, want %d", test.total, got, test.want)
 		}
@@ -73,8 +81,10 @@ func TestImageMemoryIsGivenBack(t *testing.T) {
 	}()
 	m.Close()
 	<-made
-	if len(m.ready) > 0 {
-		t.Error("there is memory at hand after Close")
+	for kind, ready := range m.ready {
+		if len(ready) > 0 {
+			t.Errorf("%d of kind %d are at hand after Close", len(ready), kind)
+		}
 	}
 	c, err := m.take(int(2 * MiB))
 	if err != nil {
