@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -33,12 +34,13 @@ func CheckRuns(runs []PageRun, size Bytes) (sum int64, err error) {
 
 // ImageWriter makes a MemoryImage, whose content is zeros, or its base's, but for pages that
 // are told before, and then written. It ends with Seal or Close; only WriteAt may be called by
-// several goroutines at once, for different pages.
+// several goroutines at once, for different pages, and Join beside it.
 type ImageWriter struct {
 	img   *MemoryImage
 	runs  []PageRun
 	begin []int        // of each run, and then the end: bytes of the runs before
 	left  atomic.Int64 // bytes to be written
+	join  func() error
 	ended bool
 }
 
@@ -61,7 +63,7 @@ func NewImageWriter(size Bytes, base *MemoryImage, runs []PageRun, memory *Image
 	if err := img.allot(memory); err != nil {
 		return nil, fmt.Errorf("a memory image of %s: %w", size, err)
 	}
-	w := &ImageWriter{img: img, runs: runs, begin: make([]int, 1, len(runs)+1)}
+	w := &ImageWriter{img: img, runs: runs, begin: make([]int, 1, len(runs)+1), join: sync.OnceValue(img.join)}
 	for i, r := range runs {
 		w.begin = append(w.begin, w.begin[i]+r.N*int(ImagePage))
 	}
@@ -95,6 +97,10 @@ func (w *ImageWriter) WriteAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
+// Join copies what the image has of its base's, between pages that are not. Seal does, where
+// nobody has: but it can be done while pages are written.
+func (w *ImageWriter) Join() error { return w.join() }
+
 // Seal ends the writing, when all is written, and returns the image with its first reference,
 // which is the caller's. Where it fails all is given back.
 func (w *ImageWriter) Seal() (*MemoryImage, error) {
@@ -114,7 +120,7 @@ func (w *ImageWriter) finish() error {
 	if n := w.left.Load(); n != 0 {
 		return fmt.Errorf("%d bytes of its pages are not written", n)
 	}
-	if err := w.img.join(); err != nil {
+	if err := w.join(); err != nil {
 		return err
 	}
 	return w.img.content.seal()

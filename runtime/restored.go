@@ -240,10 +240,13 @@ func (f *storedFile) readMemory(base *quotas.MemoryImage, memory *quotas.ImageMe
 		return nil, err
 	}
 	defer w.Close()
-	if err := f.each(f.memory(pages), buffers, func(chunk []byte, at int) error {
+	joined := make(chan error, 1)
+	go func() { joined <- w.Join() }()
+	err = f.each(f.memory(pages), buffers, func(chunk []byte, at int) error {
 		_, err := w.WriteAt(chunk, int64(at))
 		return err
-	}); err != nil {
+	})
+	if err = errors.Join(err, <-joined); err != nil {
 		return nil, err
 	}
 	return w.Seal()
