@@ -130,7 +130,7 @@ func (v *version) build(ctx context.Context, base *runtime.Snapshot) (*runtime.S
 	return s, nil
 }
 
-// manyCompiled is from how many compiled modules on an app is imported again.
+// manyCompiled is from how many files and folders of new bytecode on an app is imported again.
 const manyCompiled = 20
 
 // loadClean imports the app, and where it had to be compiled, again in another instance, from

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -66,6 +67,41 @@ func (s *storedServer) imports(t *testing.T) int {
 }
 
 func (s *storedServer) file() string { return s.state + "/one/snapshot/app" }
+
+// TestStoredIsOfBytecode has an app of many modules: it is imported again where they were
+// compiled, and never after; one that can be imported only once is served all the same.
+func TestStoredIsOfBytecode(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		modules int
+		code    string
+		want    int
+	}{
+		"few modules":   {18, "", 1},
+		"many":          {30, "", 2},
+		"many, but one": {30, "os.mkdir('/data/only')\n", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := stageStored(t, storedManifest)
+			files := testkit.Files{}
+			text := storedApp + c.code
+			for n := range c.modules - 1 { // and the app's own
+				files[fmt.Sprintf("m%d.py", n)] = "x = 1\n"
+				text += fmt.Sprintf("import m%d\n", n)
+			}
+			files["app.py"] = text
+			testkit.Write(t, s.dir+"/one", files)
+			for range 2 {
+				s.start(t).Get("/").Want(t, http.StatusOK, "from the import")
+				s.Log.Wait(t, 0, testkit.Match{Tenant: "one", Text: "instance ready"})
+				if n := s.imports(t); n != c.want {
+					t.Errorf("the app was imported %d times, want %d", n, c.want)
+				}
+			}
+		})
+	}
+}
 
 // TestStoredRestart starts a server again: it answers as the first did, and imports nothing.
 func TestStoredRestart(t *testing.T) {
