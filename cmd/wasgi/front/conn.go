@@ -25,7 +25,7 @@ const (
 // bytes.
 const (
 	writeStep  = 64 << 10
-	fileStep   = 1 << 20
+	fileStep   = 256 << 10
 	copyBuffer = 8 << 10
 )
 

@@ -64,18 +64,27 @@ func (c *conn) sendSocket(socket syscall.Conn) (func(*stream, int64) (int64, err
 		return nil, err
 	}
 	to, sendsFiles := socket.(io.ReaderFrom)
-	return func(s *stream, most int64) (int64, error) {
-		if err := s.ready(); err != nil {
+	step := int64(writeStep) // taken within the deadline that is set
+	return func(s *stream, most int64) (sent int64, err error) {
+		waited, err := s.ready()
+		if err != nil {
 			return 0, err
 		}
-		c.writing()
-		if s.inMemory() {
-			return offer(raw, s, most)
+		memory := s.inMemory()
+		if waited || step >= writeStep || !memory {
+			c.writing()
+			step = 0
 		}
-		if !sendsFiles { // a Unix socket
-			return c.sendPieces(s, min(most, sendPiece))
+		switch {
+		case memory:
+			sent, err = offer(raw, s, most)
+		case !sendsFiles: // a Unix socket
+			sent, err = c.sendPieces(s, min(most, sendPiece))
+		default:
+			sent, err = s.offerFile(func(file *io.LimitedReader) (int64, error) { return to.ReadFrom(file) }, min(most, fileStep))
 		}
-		return s.offerFile(func(file *io.LimitedReader) (int64, error) { return to.ReadFrom(file) }, min(most, fileStep))
+		step += sent
+		return sent, err
 	}, nil
 }
 

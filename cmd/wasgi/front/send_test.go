@@ -283,6 +283,54 @@ func TestStreamKeepsOrder(t *testing.T) {
 	}
 }
 
+// A client that takes little of what is there is cut off as one that takes nothing, whether its
+// app waits for it or not; one that is waiting for the app is not.
+func TestAClientThatTakesLittle(t *testing.T) {
+	body := pattern(bulk)
+	for _, streaming := range []bool{false, true} {
+		t.Run(fmt.Sprint("streaming ", streaming), func(t *testing.T) {
+			h := tenants.DefaultHTTP()
+			h.SpoolFolder, h.WriteTimeout = t.TempDir(), 300*time.Millisecond
+			done := make(chan error, 1)
+			f := newFixtureWith(t, patience, h, bulky(body, func(err error) { done <- err }))
+			f.kept = !streaming
+			c := f.dialWhere(t, "tcp")
+			fmt.Fprint(c, "GET /65536 HTTP/1.1\r\nHost: h\r\n\r\n")
+			stop := time.AfterFunc(patience, func() { c.Close() })
+			go func() {
+				for err := error(nil); err == nil; time.Sleep(5 * time.Millisecond) {
+					_, err = c.Read(make([]byte, 128)) // 25 KB a second, a tenth of what it has to
+				}
+			}()
+			if err := <-done; (err != nil) != streaming {
+				t.Errorf("the app is told: %v", err)
+			}
+			f.noneKept(t)
+			if !stop.Stop() {
+				t.Error("it is still served")
+			}
+			c.Close()
+		})
+	}
+	f := newFixtureWith(t, patience, func() tenants.HTTP {
+		h := tenants.DefaultHTTP()
+		h.WriteTimeout = 50 * time.Millisecond
+		return h
+	}(), func(_ context.Context, _ *runtime.Request, resp *response) error {
+		err := begin(resp, "200 OK")
+		for range 10 {
+			time.Sleep(30 * time.Millisecond)
+			err = errors.Join(err, resp.Write([]byte("tick"), false))
+		}
+		return err
+	})
+	c := f.dialWhere(t, "tcp")
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	if got, text, err := c.read("GET"); err != nil || got.StatusCode != http.StatusOK || string(text) != strings.Repeat("tick", 10) {
+		t.Errorf("%v, %q, %v", got, text, err)
+	}
+}
+
 // readUnevenly reads a stream in every way there is.
 func readUnevenly(s *stream, r *rand.Rand) (got []byte, err error) {
 	p := make([]byte, 100_000)
@@ -291,7 +339,7 @@ func readUnevenly(s *stream, r *rand.Rand) (got []byte, err error) {
 			time.Sleep(2 * writerPatience)
 		}
 		n := 0
-		switch err = s.ready(); {
+		switch _, err = s.ready(); {
 		case err != nil:
 		case r.IntN(2) == 0:
 			n, err = s.Read(p[:1+r.IntN(len(p))])

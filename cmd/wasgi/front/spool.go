@@ -87,18 +87,30 @@ func (a *aside) open() error {
 	if !take(&a.spool.files, 1, a.spool.mostFiles) {
 		return spoolFull()
 	}
-	f, err := os.CreateTemp(a.spool.http.SpoolFolder, "wasgi-body-")
-	if err == nil {
-		if err = os.Remove(f.Name()); err != nil {
-			f.Close() // the error tells more
-		}
+	folder := a.spool.http.SpoolFolder
+	if folder == "" {
+		folder = os.TempDir()
 	}
+	f, err := nameless(folder)
 	if err != nil {
 		a.spool.files.Add(-1)
 		return err
 	}
 	a.file = f
 	return nil
+}
+
+// unnamed makes a file in a folder, and takes its name away.
+func unnamed(folder string) (*os.File, error) {
+	f, err := os.CreateTemp(folder, "wasgi-body-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close() // the error tells more
+		return nil, err
+	}
+	return f, nil
 }
 
 // take reads what there is, up to len(p); there must be some.
@@ -129,7 +141,8 @@ type kept struct {
 	spool  *spool
 	memory []byte
 	file   aside
-	read   int // of memory
+	read   int  // of memory
+	old    bool // no more than a piece stays in memory
 	over   bool
 }
 
@@ -150,7 +163,7 @@ func (s *spool) keep(from io.Reader) (*kept, error) {
 func (k *kept) Write(p []byte) (int, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.file.size == 0 && len(k.memory)+len(p) <= int(k.spool.http.Buffer) && take(&k.spool.memory, int64(len(p)), mostAtHand) {
+	if k.file.size == 0 && len(k.memory)+len(p) <= k.room() && take(&k.spool.memory, int64(len(p)), mostAtHand) {
 		k.memory = append(k.memory, p...)
 		return len(p), nil
 	}
@@ -161,6 +174,14 @@ func (k *kept) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// room is how much may be in memory. The caller holds mu.
+func (k *kept) room() int {
+	if k.old {
+		return keepPiece
+	}
+	return int(k.spool.http.Buffer)
 }
 
 // spill moves what is in memory to the file. The caller holds mu.
@@ -177,11 +198,12 @@ func (k *kept) spill() error {
 }
 
 // age is called when the body has been kept for some time: its client is slow. Where there
-// is no room for a file, it stays in memory.
+// is no room for a file, it stays in memory, and where it is no more than a piece.
 func (k *kept) age() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.read == 0 && !k.over {
+	k.old = true
+	if k.read == 0 && !k.over && len(k.memory) > keepPiece {
 		_ = k.spill()
 	}
 }

@@ -52,11 +52,13 @@ func (s *stream) passedFile(n int64) {
 	s.moved.Broadcast()
 }
 
-// ready waits until there is something to read; an error is the end of the body.
-func (s *stream) ready() error {
+// ready waits until there is something to read, and tells whether it had to; an error is the
+// end of the body.
+func (s *stream) ready() (waited bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.some()
+	waited = s.at == len(s.ahead) && s.file.left() == 0
+	return waited, s.some()
 }
 
 // inMemory tells whether there is something to read in memory.
