@@ -38,6 +38,7 @@ const storedManifest = "[app]\nentry = \"app:application\"\nhosts = [\"one.local
 type storedServer struct {
 	*testkit.Server
 	dir, state string
+	args       []string // further flags
 }
 
 func stageStored(t *testing.T, manifest string) *storedServer {
@@ -53,7 +54,7 @@ func (s *storedServer) start(t *testing.T) *testkit.Browser {
 	if s.Server != nil {
 		s.Stop(t)
 	}
-	s.Server = testkit.Start(t, testkit.Options{Dir: s.dir, State: s.state})
+	s.Server = testkit.Start(t, testkit.Options{Dir: s.dir, State: s.state, Args: s.args})
 	return s.Browser(t, "one.localhost")
 }
 
@@ -157,6 +158,10 @@ func TestStoredIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "another", false},
+		"another limit": {func(t *testing.T, s *storedServer) { // nothing of the bundle is another
+			testkit.Write(t, s.state, testkit.Files{"server.toml": "[defaults]\nmemory = \"192MiB\"\n"})
+			s.args = []string{"--config", s.state + "/server.toml"}
+		}, "another environment", false},
 		"another interpreter": {func(t *testing.T, s *storedServer) { flip(t, s.state+"/.wasgi/base", -1) }, "another base", true},
 		"another tenant's": {func(t *testing.T, s *storedServer) {
 			if err := os.Rename(s.dir+"/one", s.dir+"/two"); err != nil {
