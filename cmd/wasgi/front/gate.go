@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	goruntime "runtime"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -119,7 +120,9 @@ func (c *conn) receive() error {
 	if err := c.proxied(); err != nil {
 		return err
 	}
-	if c.at == len(c.in) {
+	if c.at < len(c.in) && c.requests > 0 {
+		goruntime.Gosched() // pipelined: the clients that wait come first
+	} else if c.at == len(c.in) {
 		if _, err := c.fill(c.idleUntil()); err != nil {
 			return io.EOF
 		}
