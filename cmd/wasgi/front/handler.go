@@ -67,6 +67,12 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
 	if s.cached(ctx, a, tenant, q) {
 		return false
 	}
+	return s.askApp(ctx, c, a, tenant, script, q)
+}
+
+// askApp makes the request what the app is asked, and answers with what it says; what it returns
+// is as of answer.
+func (s *Server) askApp(ctx *fasthttp.RequestCtx, c *conn, a *access, tenant *tenants.Tenant, script string, q *asking) bool {
 	e := environ(&c.request, c.LocalAddr(), script, tenant.Name, a.id)
 	s.addTLS(e, securedOf(c))
 	tenant.Manifest().AddEnviron(e)
