@@ -35,6 +35,16 @@ type spool struct {
 	memory    atomic.Int64 // bytes in use
 	disk      atomic.Int64
 	files     atomic.Int64 // how many are open
+	blocks    sync.Pool    // of *[streamAhead]byte, for responses: new memory is dear
+}
+
+// block returns memory for a response, whose bytes are any. Who is done with it puts it into
+// blocks.
+func (s *spool) block() *[streamAhead]byte {
+	if b, ok := s.blocks.Get().(*[streamAhead]byte); ok {
+		return b
+	}
+	return new([streamAhead]byte)
 }
 
 // take takes n from what is left of a budget, if that much is.

@@ -35,8 +35,9 @@ type stream struct {
 	stop func() bool // ends the watch on the deadline
 
 	mu    sync.Mutex
-	moved sync.Cond // something below has changed
-	ahead []byte    // ahead[at:] is not read
+	moved sync.Cond          // something below has changed
+	ahead []byte             // ahead[at:] is not read
+	block *[streamAhead]byte // what ahead is of, where it is large
 	at    int
 	large bool      // ahead has streamAhead of what all may have in memory
 	since time.Time // when ahead was empty last
@@ -130,15 +131,26 @@ func (s *stream) put(block []byte) {
 	if s.at == len(s.ahead) {
 		s.since = time.Now()
 	}
-	if len(s.ahead)+len(block) > cap(s.ahead) {
-		s.ahead = s.ahead[:copy(s.ahead, s.ahead[s.at:])]
-		s.at = 0
-	}
+	s.makeRoom(len(block))
 	s.ahead = append(s.ahead, block...)
 	if s.large && !s.timed {
 		s.watch(stale)
 	}
 	s.moved.Broadcast()
+}
+
+// makeRoom moves what is in memory to where n bytes more can follow it. The caller holds mu.
+func (s *stream) makeRoom(n int) {
+	switch unread := s.ahead[s.at:]; {
+	case len(s.ahead)+n <= cap(s.ahead):
+		return
+	case s.large && s.block == nil:
+		s.block = s.spool.block()
+		s.ahead = append(s.block[:0], unread...)
+	default:
+		s.ahead = append(s.ahead[:0], unread...)
+	}
+	s.at = 0
 }
 
 // watch has age called. The caller holds mu.
@@ -174,6 +186,10 @@ func (s *stream) shrink(rest []byte) {
 		s.spool.memory.Add(-streamAhead)
 	}
 	s.ahead, s.at, s.large = append([]byte(nil), rest...), 0, false
+	if s.block != nil {
+		s.spool.blocks.Put(s.block)
+		s.block = nil
+	}
 }
 
 // spill moves what is in memory to the file. The caller holds mu.
