@@ -41,11 +41,11 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
 		s.refuse(ctx, a, failureOf(*c.refused))
 		return false
 	}
-	if c.request.target.rest == "" {
-		s.own(ctx, a, &c.request)
+	t := c.request.target
+	if t.isServer() {
+		s.own(ctx, a)
 		return false
 	}
-	t := c.request.target
 	if s.challenged(ctx, a, t) {
 		return false
 	}
@@ -147,16 +147,10 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, a *access, f failure) {
 	a.done(f.status, int64(len(ctx.Response.Body())), f.reason)
 }
 
-// own answers what is asked of the server and of no tenant: what it can do, or what it is
-// not there for. No guest runs.
-func (s *Server) own(ctx *fasthttp.RequestCtx, a *access, r *request) {
-	if r.method == fasthttp.MethodOptions {
-		ctx.SetStatusCode(fasthttp.StatusNoContent)
-		a.done(fasthttp.StatusNoContent, 0, "")
-		return
-	}
-	s.refuse(ctx, a, failure{status: fasthttp.StatusNotImplemented, reason: "the server is no proxy"})
-	ctx.SetConnectionClose() // who asks for a tunnel does not send requests in it
+// own answers what is asked of the server and of no tenant: OPTIONS of "*". No guest runs.
+func (s *Server) own(ctx *fasthttp.RequestCtx, a *access) {
+	ctx.SetStatusCode(fasthttp.StatusNoContent)
+	a.done(fasthttp.StatusNoContent, 0, "")
 }
 
 // unknown answers for a host that is nobody's: no guest runs.

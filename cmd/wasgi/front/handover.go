@@ -125,7 +125,7 @@ func (r *response) takeBare(whole bool) {
 		return
 	}
 	size := int64(-1)
-	if r.length >= 0 || whole && r.ctx.IsHead() {
+	if !r.ctx.Response.SkipBody && (r.length >= 0 || whole && r.ctx.IsHead()) {
 		size = max(r.length, r.sent)
 	}
 	h := &r.ctx.Response.Header

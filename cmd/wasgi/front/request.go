@@ -247,15 +247,19 @@ func (f *framing) body() error {
 		}
 		f.r.length = n
 	}
-	if f.r.method == fasthttp.MethodTrace && f.r.length != 0 {
-		return bad("a TRACE has a body")
+	switch f.r.method {
+	case fasthttp.MethodTrace, fasthttp.MethodConnect:
+		if f.r.length != 0 {
+			return bad("a " + f.r.method + " has a body")
+		}
 	}
 	return nil
 }
 
-// connection finds whether it goes on after the request, and what the client expects.
+// connection finds whether it goes on after the request, and what the client expects. Who asks
+// for a tunnel does not send requests in it.
 func (f *framing) connection() error {
-	if f.r.minor == 0 && !f.open {
+	if f.r.minor == 0 && !f.open || f.r.method == fasthttp.MethodConnect {
 		f.r.close = true
 	}
 	expect := f.values[fieldExpect]

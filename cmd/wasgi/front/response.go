@@ -31,7 +31,7 @@ type response struct {
 	ctx    *fasthttp.RequestCtx // nil once the connection's goroutine has gone on
 	head   bool                 // Start has been called
 	over   bool                 // no block is taken any more
-	bare   bool                 // no body belongs to it: HEAD, 204, 304
+	bare   bool                 // no body belongs to it: HEAD, 204, 304, a tunnel
 	length int64                // the app's Content-Length, -1 where it set none
 	most   int64                // bytes of body that the app may send, 0: any number
 	sent   int64
@@ -125,7 +125,9 @@ func (r *response) Start(status []byte, headers abi.View) error {
 			return abi.ErrorInvalid
 		}
 	}
-	r.bare = r.ctx.IsHead() || code == fasthttp.StatusNoContent || code == fasthttp.StatusNotModified
+	tunnel := isTunnel(r.ctx, code)
+	r.ctx.Response.SkipBody = tunnel // nor has it a length
+	r.bare = r.ctx.IsHead() || code == fasthttp.StatusNoContent || code == fasthttp.StatusNotModified || tunnel
 	if !r.bare && r.beyond(r.length) {
 		r.ctx.Response.Reset()
 		return overLimit(quotas.LimitResponseBody, r.most)
@@ -134,6 +136,10 @@ func (r *response) Start(status []byte, headers abi.View) error {
 	r.access.status = code
 	return nil
 }
+
+// isTunnel tells whether a response is one to CONNECT after which no HTTP follows, RFC 9110,
+// section 9.3.6. No app has a tunnel: the connection ends.
+func isTunnel(ctx *fasthttp.RequestCtx, code int) bool { return ctx.IsConnect() && code/100 == 2 }
 
 // lost is the reason why nobody waits for the response any more.
 func (r *response) lost() error {

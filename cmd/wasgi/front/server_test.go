@@ -151,7 +151,7 @@ func (f *fixture) handle(ctx *fasthttp.RequestCtx) {
 }
 
 func (f *fixture) answer(ctx *fasthttp.RequestCtx, c *conn, a *access) bool {
-	if c.refused != nil || c.request.target.rest == "" {
+	if c.refused != nil || c.request.target.isServer() {
 		return f.Server.answer(ctx, c, a)
 	}
 	q := ask(ctx, f.cache, c.request.target)

@@ -34,18 +34,22 @@ func (t *target) origin() string {
 	return string(b)
 }
 
+// isServer tells whether the server is asked, and none of its resources.
+func (t *target) isServer() bool { return t.raw == "*" }
+
 // parse reads the target, in the form that belongs to the method, RFC 9112, section 3.2.
 // host is the header; named tells that there is one, which the target then must agree with.
 func (t *target) parse(method, host string, named bool) error {
 	t.authority = host
 	var err error
 	switch {
-	case method == fasthttp.MethodConnect:
+	case method == fasthttp.MethodConnect: // a host and no path: an app is asked at its root
 		if err = t.agree(t.raw, named); err == nil && strings.LastIndexByte(t.raw, ':') <= strings.LastIndexByte(t.raw, ']') {
 			err = bad("the target of a CONNECT has no port")
 		}
+		t.path = "/"
 		return err
-	case t.raw == "*" && method == fasthttp.MethodOptions:
+	case t.isServer() && method == fasthttp.MethodOptions:
 	case t.raw[0] == '/':
 		t.rest = t.raw
 	default:
