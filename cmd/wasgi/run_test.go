@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,54 +136,6 @@ func TestTenantsThatAreNotServed(t *testing.T) {
 	tellUnserved(policy, []tenants.Bundle{{Name: "blog"}, {Name: "other"}}, log)
 	if want := `msg="a tenant of the configuration is not served" tenant=slip file=server.toml`; strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), want) {
 		t.Errorf("got %q", out.String())
-	}
-}
-
-func TestListen(t *testing.T) {
-	l, err := listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if _, err := listen(l.Addr().String()); err == nil || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("a port twice: %v", err)
-	}
-	for _, address := range []string{"", "nonsense", "127.0.0.1", "127.0.0.1:99999", "unix:"} {
-		if l, err := listen(address); err == nil {
-			l.Close()
-			t.Errorf("listens on %q, as %v", address, l.Addr())
-		}
-	}
-}
-
-func TestListenOnASocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	first, err := listen("unix:" + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := listen("unix:" + path); err == nil || !strings.Contains(err.Error(), "another server listens there") {
-		t.Errorf("a socket in use: %v", err)
-	}
-	first.(*net.UnixListener).SetUnlinkOnClose(false)
-	if err := first.Close(); err != nil {
-		t.Fatal(err)
-	}
-	second, err := listen("unix:" + path)
-	if err != nil {
-		t.Fatalf("a socket left behind: %v", err)
-	}
-	if err := second.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := os.WriteFile(path, []byte("data"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := listen("unix:" + path); err == nil {
-		t.Error("listens on a file")
-	}
-	if text, err := os.ReadFile(path); err != nil || string(text) != "data" {
-		t.Errorf("the file is %q, %v", text, err)
 	}
 }
 

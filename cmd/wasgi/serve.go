@@ -3,17 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"maps"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
 	goruntime "runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -123,7 +120,7 @@ func (e *environment) serve(ctx context.Context, folder string, policy tenants.P
 		return err
 	}
 	defer access.Flush()
-	listener, err := listen(opts.listen)
+	listener, err := front.Listen(opts.listen)
 	if err != nil {
 		free()
 		return err
@@ -238,26 +235,4 @@ func drain(server *front.Server, registry *tenants.Registry, log *slog.Logger) b
 	}
 	server.Wait()
 	return true
-}
-
-// listen opens HOST:PORT or unix:PATH. A socket that nobody listens on any more is
-// replaced.
-func listen(address string) (net.Listener, error) {
-	path, unix := strings.CutPrefix(address, "unix:")
-	if !unix && address != "" {
-		return net.Listen("tcp", address)
-	}
-	if path == "" || !unix {
-		return nil, fmt.Errorf("--listen is %q, want HOST:PORT or unix:PATH", address)
-	}
-	if conn, err := net.Dial("unix", path); err == nil {
-		conn.Close()
-		return nil, fmt.Errorf("listen unix %s: another server listens there", path)
-	}
-	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
-	}
-	return net.Listen("unix", path)
 }

@@ -15,7 +15,7 @@ func listenTLS(cfg *front.Config, policy tenants.Policy, state string, plain net
 	if policy.TLS.Listen == "" {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", policy.TLS.Listen)
+	l, err := front.ListenTCP(policy.TLS.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("%s: tls.listen: %w", policy.File, err)
 	}

@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -25,49 +24,53 @@ import (
 	"wasgi/tenants"
 )
 
-// slowEnv tells a process of this test that it is the slow clients: "ADDRESS COUNT".
+// slowEnv tells a process of this test that it is the slow clients: "ADDRESS COUNT RETURN".
 const slowEnv = "WASGI_SLOW_CLIENTS"
 
 // Sizes of BenchmarkFrontSlowClients.
 const (
 	slowClients = 10_000
 	slowTime    = time.Minute
-	slowStep    = 5 * time.Second        // between their bytes
+	slowTimeout = 90 * time.Second       // slowTime, and what connecting takes
+	slowStep    = 10 * time.Second       // between their bytes, as slowhttptest does unless told otherwise
 	slowRate    = 600 * time.Microsecond // between two that connect
 	slowSettle  = 3 * time.Second        // until all are in the middle of what they do
 )
 
-// What slow clients do, in the order in which they connect: the last are cut first. One in
-// three does each.
-const (
-	slowReader = iota
-	slowRequest
-	slowHead
-	slowKinds
-)
-
-// BenchmarkFrontSlowClients holds 10,000 connections that send their head, send their body
-// or read their answer a byte at a time, each opened anew when it is cut, and measures what
-// a healthy client feels of it for a minute: "p99-ratio" is its p99 to that alone,
-// "heap-B/conn" what one takes of Go's heap, and "head-B", "body-B", "read-B" what one of
-// a kind does, "held-s" how long the longest was held, "app-held" how many instances were
-// taken by those that had not sent their request.
+// BenchmarkFrontSlowClients has 10,000 connections send their head, send their body or read
+// their answer a byte at a time, and measures what a healthy client feels of it for a minute.
+// The timeouts let those of "held" stay for that minute, and then cut them; with the timeouts
+// that are usual those of "returning" are cut, and connect anew, all the time. "p99-ratio" is
+// the healthy client's p99 to that alone, before and after; "heap-B/conn" what one slow client
+// takes of Go's heap, and "head-B", "body-B", "read-B" what one of a kind does; "held-s" how
+// long the longest was held, "left" how many were when all were to be cut; "app-held" how many instances were taken by those that had not
+// sent their request.
 func BenchmarkFrontSlowClients(b *testing.B) {
-	for _, size := range []int{8 << 10, 64 << 10} { // what those that do not read are sent, again and again
-		b.Run(strconv.Itoa(size>>10)+"KiB", func(b *testing.B) { benchSlowClients(b, size) })
+	for _, plan := range []slowPlan{{"held", 8 << 10, false}, {"held", 64 << 10, false}, {"returning", 64 << 10, true}} {
+		b.Run(fmt.Sprintf("%s/%dKiB", plan.name, plan.size>>10), func(b *testing.B) { benchSlowClients(b, plan) })
 	}
 }
 
-func benchSlowClients(b *testing.B, size int) {
+// slowPlan is a way to be slow.
+type slowPlan struct {
+	name    string
+	size    int  // of what those that do not read are sent, again and again, in bytes
+	returns bool // who is cut connects anew
+}
+
+func benchSlowClients(b *testing.B, plan slowPlan) {
 	descriptorLimit(b)
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as cmd/wasgi does
 	h := tenants.DefaultHTTP()
 	h.Connections, h.PerAddress = 2*slowClients, 2*slowClients
 	h.SpoolFolder = b.TempDir()
-	f := newBenchFixture(b, h, size)
+	if !plan.returns {
+		h.HeaderTimeout, h.BodyTimeout, h.WriteTimeout = slowTimeout, slowTimeout, slowTimeout
+	}
+	f := newBenchFixture(b, h, plan.size)
 	for b.Loop() {
-		alone := f.latency(b, slowTime/6)
-		slow := startSlowClients(b, f.address)
+		took := f.latencies(b, slowTime/3)
+		slow := startSlowClients(b, f.address, plan.returns)
 		empty := heap()
 		last := empty
 		for _, name := range []string{"read", "body", "head"} {
@@ -76,13 +79,18 @@ func benchSlowClients(b *testing.B, size int) {
 			b.ReportMetric(float64(now-last)/(slowClients/slowKinds), name+"-B")
 			last = now
 		}
-		beside := f.latency(b, slowTime)
+		beside := p99(f.latencies(b, slowTime))
 		b.ReportMetric(float64(last-empty)/slowClients, "heap-B/conn")
 		b.ReportMetric(slow.hear(b, "longest"), "held-s")
+		b.ReportMetric(float64(f.early.Load()), "app-held")
+		if !plan.returns {
+			b.ReportMetric(float64(len(f.places)), "left")
+		}
+		slow.end()
+		time.Sleep(slowSettle)
+		alone := p99(append(took, f.latencies(b, slowTime/3)...))
 		b.ReportMetric(float64(beside)/float64(alone), "p99-ratio")
 		b.ReportMetric(float64(beside.Microseconds()), "p99-µs")
-		b.ReportMetric(float64(f.early.Load()), "app-held")
-		slow.end()
 	}
 }
 
@@ -92,9 +100,9 @@ type slowProcess struct {
 	lines *bufio.Scanner
 }
 
-func startSlowClients(b *testing.B, address string) slowProcess {
+func startSlowClients(b *testing.B, address string, returns bool) slowProcess {
 	slow := exec.Command(os.Args[0], "-test.run", "^TestSlowClients$")
-	slow.Env = append(os.Environ(), slowEnv+"="+address+" "+strconv.Itoa(slowClients))
+	slow.Env = append(os.Environ(), slowEnv+"="+fmt.Sprintln(address, slowClients, returns))
 	slow.Stderr = os.Stderr
 	out, err := slow.StdoutPipe()
 	if err == nil {
@@ -173,8 +181,8 @@ func newBenchFixture(b *testing.B, h tenants.HTTP, size int) *benchFixture {
 	return f
 }
 
-// latency returns the p99 of a client that asks 1,000 times a second.
-func (f *benchFixture) latency(b *testing.B, long time.Duration) time.Duration {
+// latencies returns what each request took of a client that asks 1,000 times a second.
+func (f *benchFixture) latencies(b *testing.B, long time.Duration) []time.Duration {
 	c, err := net.Dial("tcp", f.address)
 	if err != nil {
 		b.Fatal(err)
@@ -194,81 +202,10 @@ func (f *benchFixture) latency(b *testing.B, long time.Duration) time.Duration {
 		}
 		took = append(took, time.Since(start))
 	}
+	return took
+}
+
+func p99(took []time.Duration) time.Duration {
 	slices.Sort(took)
 	return took[len(took)*99/100]
-}
-
-// TestSlowClients is the process of slow clients of BenchmarkFrontSlowClients: it says
-// "open" and how many when all of a kind are connected, and after a minute "longest" and how
-// long, in seconds, the server bore with the one that it bore with longest.
-func TestSlowClients(t *testing.T) {
-	address, text, ok := strings.Cut(os.Getenv(slowEnv), " ")
-	count, err := strconv.Atoi(text)
-	if !ok || err != nil {
-		t.Skip("is for BenchmarkFrontSlowClients")
-	}
-	descriptorLimit(t)
-	var longest atomic.Int64
-	for kind := range slowKinds {
-		var open sync.WaitGroup
-		for range count / slowKinds {
-			open.Add(1)
-			go beSlow(t, address, kind, sync.OnceFunc(open.Done), &longest)
-			time.Sleep(slowRate)
-		}
-		open.Wait()
-		time.Sleep(slowSettle)
-		fmt.Println("open", count/slowKinds)
-		time.Sleep(slowSettle / 3) // for who measures
-	}
-	time.Sleep(slowTime)
-	fmt.Println("longest", time.Duration(longest.Load()).Seconds())
-	time.Sleep(time.Minute) // until it is ended
-}
-
-// beSlow is one client's life.
-func beSlow(t *testing.T, address string, kind int, opened func(), longest *atomic.Int64) {
-	for {
-		held := slowly(t, address, kind, opened)
-		for old := longest.Load(); int64(held) > old && !longest.CompareAndSwap(old, int64(held)); old = longest.Load() {
-		}
-	}
-}
-
-// slowly is one connection's life; it returns how long it was.
-func slowly(t *testing.T, address string, kind int, opened func()) time.Duration {
-	c, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Error(err)
-		time.Sleep(time.Second)
-		return 0
-	}
-	defer c.Close()
-	opened()
-	start := time.Now()
-	trickle := "GET /"
-	switch kind {
-	case slowRequest:
-		io.WriteString(c, "POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n")
-		trickle = "b"
-	case slowReader:
-		c.(*net.TCPConn).SetReadBuffer(1)
-		io.WriteString(c, strings.Repeat("GET /big HTTP/1.1\r\nHost: h\r\n\r\n", 1000)) // more than the kernel keeps for it
-		trickle = ""
-	}
-	for {
-		if trickle == "" { // reads a byte from time to time
-			if _, err := c.Read(make([]byte, 1)); err != nil {
-				return time.Since(start)
-			}
-		} else if _, err := io.WriteString(c, trickle[:1]); err != nil {
-			return time.Since(start)
-		}
-		if len(trickle) > 1 {
-			trickle = trickle[1:]
-		} else if trickle != "" && kind == slowHead {
-			trickle = "x"
-		}
-		time.Sleep(slowStep)
-	}
 }
