@@ -88,7 +88,7 @@ func (x *exchange) InputRead(p []byte) (int, abi.Error) {
 		return 0, abi.ErrorDeadline // nothing is waited for any more
 	}
 	n, err := 0, error(nil)
-	x.meter.wait(func() {
+	x.meter.exchange(func() {
 		for n == 0 && err == nil {
 			n, err = x.request.Body.Read(p)
 		}
@@ -179,6 +179,9 @@ func (x *exchange) refuse(err error) abi.Error {
 	}
 	if x.err == nil {
 		x.err = err
+	}
+	if errors.Is(err, ErrGone) {
+		x.meter.tellGone()
 	}
 	switch {
 	case errors.As(err, &told):

@@ -216,7 +216,7 @@ func (e *LoadError) Unwrap() error { return e.Err }
 // blocks while the app runs; ctx ends the app, and tells its deadline. What the request
 // has used is added to req.Usage, limits that it met to req.Hits.
 func (i *Instance) Serve(ctx context.Context, req *Request, resp Response) error {
-	req.Wait = i.meter.wait
+	req.Wait = i.meter.exchange
 	i.exchange.begin(ctx, req, resp)
 	i.served++
 	i.meter.begin(ctx, i.request(), req.Usage, &req.Hits)

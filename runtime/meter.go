@@ -77,10 +77,11 @@ type meter struct {
 	refused     int             // the memory's, as last seen
 	hits        *[]quotas.Limit // that the call has met
 	watched     []watched
-	parked      bool  // the tenant's share was used up
-	interrupted error // why the guest was interrupted, nil if it was not
-	since       time.Time
-	sinceCPU    time.Duration
+	parked      bool          // the tenant's share was used up
+	interrupted error         // why the guest was interrupted, nil if it was not
+	since       time.Time     // it was, or was told that its client has gone
+	sinceCPU    time.Duration // what it had used then
+	gone        bool          // it was told that its client has gone
 }
 
 // ended is the panic with which a host function ends its guest: wazero returns it from
@@ -98,7 +99,7 @@ func (m *meter) begin(ctx context.Context, may allowance, used quotas.Usage, hit
 	if may.cpuLimit == quotas.LimitStartupCPU {
 		m.turn = m.turns[1]
 	}
-	m.refused, m.parked, m.interrupted, m.moved = m.memory.Refused(), false, nil, 0
+	m.refused, m.parked, m.interrupted, m.moved, m.gone = m.memory.Refused(), false, nil, 0, false
 	for n := range m.watched {
 		m.watched[n].seen = m.watched[n].refused()
 	}
@@ -209,10 +210,14 @@ func (m *meter) judge() {
 		}
 		return
 	}
-	m.grown()
-	if m.usage.CPU-m.sinceCPU > graceCPU || time.Since(m.since) > graceWall || m.granted > 2*m.most {
+	if m.grown(); !m.graced() || m.granted > 2*m.most {
 		panic(&ended{m.interrupted})
 	}
+}
+
+// graced tells whether a guest that is to come to its end still has time for it.
+func (m *meter) graced() bool {
+	return m.usage.CPU-m.sinceCPU <= graceCPU && time.Since(m.since) <= graceWall
 }
 
 // over returns which limit the call has gone over, or why else it is to end; else nil.
@@ -224,10 +229,19 @@ func (m *meter) over() error {
 	if m.grown() {
 		return &quotas.Exceeded{Limit: quotas.LimitStack, Detail: fmt.Sprintf("calls within calls took more than %v", m.most)}
 	}
-	if m.ctx.Err() != nil {
+	if m.ctx.Err() != nil && !(m.gone && m.graced()) {
 		return m.endOf()
 	}
 	return nil
+}
+
+// tellGone notes that the guest is told, by an exception of the call that it makes, that its
+// client has gone. An interrupt could strike anywhere, and the guest be of no use after it: so it
+// has a grace to end by itself.
+func (m *meter) tellGone() {
+	if !m.gone && m.interrupted == nil {
+		m.gone, m.since, m.sinceCPU = true, time.Now(), m.usage.CPU
+	}
 }
 
 // endOf returns why the context of the call is done.
@@ -326,8 +340,25 @@ func (m *meter) park(used, debt time.Duration) {
 	m.turn.Begin(context.Background()) // no error: it waits as long as it takes
 }
 
-// wait calls block, which waits for something outside, while others run.
+// wait calls block, which waits for something outside, while others run. A guest whose call
+// ends meanwhile is interrupted.
 func (m *meter) wait(block func()) {
+	m.away(block)
+	if m.running && m.interrupted == nil && m.ctx.Err() != nil {
+		m.judge()
+	}
+}
+
+// exchange is wait for a block that waits for the client, and itself tells that it has gone.
+func (m *meter) exchange(block func()) {
+	m.away(block)
+	if m.running && m.interrupted == nil && m.ctx.Err() != nil && !errors.Is(Ended(m.ctx), ErrGone) {
+		m.judge()
+	}
+}
+
+// away calls block while others run.
+func (m *meter) away(block func()) {
 	if !m.running {
 		block()
 		return
@@ -340,9 +371,6 @@ func (m *meter) wait(block func()) {
 		block()
 		m.turn.Begin(context.Background())
 	})
-	if m.interrupted == nil && m.ctx.Err() != nil {
-		m.judge()
-	}
 }
 
 // cpuTotal returns what the guest has used in all its calls, up to now.

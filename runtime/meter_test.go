@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"wasgi/abi"
@@ -84,6 +85,30 @@ func TestLimitsOnRunning(t *testing.T) {
 			g := newGuestOf(t, img, Spec{Quota: test.quota})
 			req := &Request{Environ: (&script{}).do(opCount, forever).do(opCount, forever).do(opCount, forever).end(abi.OutcomeOK).message()}
 			check(t, g, req, g.Serve(test.ctx, req, &answer{}))
+		})
+	}
+}
+
+// A guest that a call of its own has told that its client has gone is not interrupted as well,
+// unless it goes on as if nothing were.
+func TestTheClientHasGone(t *testing.T) {
+	img := loadImage(t, scripted(t))
+	gone, leave := context.WithCancelCause(context.Background())
+	leave(ErrGone)
+	for name, test := range map[string]struct {
+		does  *script
+		sound bool
+	}{
+		"it ends":    {(&script{}).do(opRead, dataAt, 1).do(opCount, 1000).end(abi.OutcomeRaised), true},
+		"it goes on": {(&script{}).do(opRead, dataAt, 1).do(opSpin).end(abi.OutcomeInterrupted), false},
+		"it stays":   {(&script{}).do(opRead, dataAt, 1).do(opCount, forever).do(opCount, forever).end(abi.OutcomeOK), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGuestOf(t, img, Spec{Quota: quotaOf(4 * quotas.PageSize)})
+			req := &Request{Environ: test.does.message(), Body: iotest.ErrReader(ErrGone)}
+			if err := g.Serve(gone, req, &answer{}); !errors.Is(err, ErrGone) || g.Condemned() == test.sound {
+				t.Errorf("got %v, condemned %v", err, g.Condemned())
+			}
 		})
 	}
 }

@@ -216,7 +216,7 @@ func (i *Instance) takeBack() (pages int, err error) {
 // What that uses counts with the import. The error is as Serve's; after one the instance may
 // be condemned.
 func (i *Instance) Warm(ctx context.Context, req *Request, resp Response) error {
-	req.Wait = i.meter.wait
+	req.Wait = i.meter.exchange
 	i.exchange.begin(ctx, req, resp)
 	i.meter.begin(ctx, i.startup(), i.meter.usage, i.meter.hits)
 	err := i.call(ctx, func() (abi.Outcome, error) { return i.guest.Serve(i.ctx, req.Environ) })
