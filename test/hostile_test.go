@@ -185,6 +185,7 @@ func hostileSmuggling(t *testing.T, server *testkit.Server) {
 			mark := server.Log.Mark()
 			server.Raw(t, "POST /nothing HTTP/1.1\r\nHost: echo.localhost\r\n"+head+testkit.Head(helloHost, "/plain", "Connection: close"))
 			answers(t, server)
+			server.Log.Wait(t, mark, testkit.Match{Text: "GET /plain"}) // the line of what came last
 			if found := server.Log.Find(mark, testkit.Match{Text: "/smuggled"}); len(found) > 0 {
 				t.Errorf("a body of %d bytes was taken for a request: %v", len(body), found[0])
 			}

@@ -65,7 +65,11 @@ func TestSQLiteIsShared(t *testing.T) {
 	if got.Integrity != "ok" || got.Total != want || got.Entries != want || got.Names != want {
 		t.Errorf("the ledger has %+v, want %d of all", got, want)
 	}
-	exited, trapped := ledgerDeaths(server, "ended its process"), ledgerDeaths(server, "interpreter broke")
+	var exited, trapped int
+	soon(t, "all deaths are told", func() bool { // lines come after their answers
+		exited, trapped = ledgerDeaths(server, "ended its process"), ledgerDeaths(server, "interpreter broke")
+		return exited+trapped >= want/ledgerDeath
+	})
 	if exited+trapped != want/ledgerDeath || exited == 0 || trapped == 0 {
 		t.Errorf("%d instances exited and %d trapped, want %d together and some of both", exited, trapped, want/ledgerDeath)
 	}

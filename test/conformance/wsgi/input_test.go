@@ -147,6 +147,10 @@ func inputUnread(p probe) {
 			}
 		}
 	}
+	c := p.server.Dial(p)
+	c.Say(testkit.Head(host, "/one-block?last", "Connection: close"))
+	c.Rest()
+	p.server.Log.Wait(p, mark, testkit.Match{Text: "?last"})
 	if found := p.server.Log.Find(mark, testkit.Match{Text: "/hidden"}); len(found) > 0 {
 		p.Errorf("a body was taken for a request: %v", found[0])
 	}
