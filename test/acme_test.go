@@ -63,10 +63,22 @@ func newACMEServer(t *testing.T, plain, secure string, lasting time.Duration) *a
 			s.orders++
 			s.mu.Unlock()
 		}
+		if r.URL.Path == wfe.DirectoryPath {
+			w = noRenewalInfo{w}
+		}
 		handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s
+}
+
+// noRenewalInfo takes from the server's directory that it tells when to renew: pebble has that
+// be any time of a short life, RFC 9773 has clients choose one at random.
+type noRenewalInfo struct{ http.ResponseWriter }
+
+func (w noRenewalInfo) Write(directory []byte) (int, error) {
+	_, err := w.ResponseWriter.Write(bytes.Replace(directory, []byte(`"renewalInfo"`), []byte(`"wasRenewalInfo"`), 1))
+	return len(directory), err
 }
 
 func port(t *testing.T, address string) int {
