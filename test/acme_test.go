@@ -63,22 +63,10 @@ func newACMEServer(t *testing.T, plain, secure string, lasting time.Duration) *a
 			s.orders++
 			s.mu.Unlock()
 		}
-		if r.URL.Path == wfe.DirectoryPath {
-			w = noRenewalInfo{w}
-		}
 		handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
 	return s
-}
-
-// noRenewalInfo takes from the server's directory that it tells when to renew: pebble has that
-// be any time of a short life, RFC 9773 has clients choose one at random.
-type noRenewalInfo struct{ http.ResponseWriter }
-
-func (w noRenewalInfo) Write(directory []byte) (int, error) {
-	_, err := w.ResponseWriter.Write(bytes.Replace(directory, []byte(`"renewalInfo"`), []byte(`"wasRenewalInfo"`), 1))
-	return len(directory), err
 }
 
 func port(t *testing.T, address string) int {
@@ -226,21 +214,19 @@ func TestACMERefused(t *testing.T) {
 	}
 }
 
-// TestACMERenews has certificates that last for seconds: a client that comes in the last third
-// of one's life gets it still, and others soon a new one.
+// TestACMERenews has certificates with less life left than five of the library's looks after
+// them, 50 minutes: who comes by one gets it still, and others soon a new one.
 func TestACMERenews(t *testing.T) {
 	quietPebble(t)
-	const lasting = 15 * time.Second
 	plain, secure := testkit.FreePort(t), testkit.FreePort(t)
-	ca := newACMEServer(t, plain, secure, lasting)
+	ca := newACMEServer(t, plain, secure, 40*time.Minute)
 	s := ca.site(t, t.TempDir(), secure, "http-01", testkit.Options{Listen: plain})
-	first, begun := s.serial(t, "one.example.com"), time.Now()
-	if s.serial(t, "one.example.com") != first || ca.ordered() != 1 {
-		t.Error("another certificate though the first is young")
+	first := s.serial(t, "one.example.com")
+	if s.serial(t, "one.example.com") != first {
+		t.Error("a client waits for another certificate though the first is good")
 	}
-	time.Sleep(time.Until(begun.Add(lasting * 3 / 4)))
 	soon(t, "a new certificate", func() bool { return s.serial(t, "one.example.com") != first })
-	if n := ca.ordered(); n != 2 {
+	if n := ca.ordered(); n < 2 {
 		t.Errorf("%d orders for two certificates", n)
 	}
 }
