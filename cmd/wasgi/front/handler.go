@@ -155,7 +155,7 @@ func (s *Server) own(ctx *fasthttp.RequestCtx, a *access) {
 
 // unknown answers for a host that is nobody's: no guest runs.
 func (s *Server) unknown(ctx *fasthttp.RequestCtx, a *access, r *request) {
-	if s.cfg.Index && isLoopback(r.target.host) && r.peer.addr.IsLoopback() {
+	if s.cfg.Index && (ctx.IsGet() || ctx.IsHead()) && isLoopback(r.target.host) && r.peer.addr.IsLoopback() {
 		writeIndex(ctx, r.target.authority, s.cfg.Registry.Tenants())
 		a.done(fasthttp.StatusOK, int64(len(ctx.Response.Body())), "")
 		return
