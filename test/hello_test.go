@@ -47,6 +47,12 @@ func helloIndex(t *testing.T, server *testkit.Server) {
 		page := server.Browser(t, host).Get("/").Want(t, http.StatusOK, "http://hello.localhost")
 		page.Want(t, http.StatusOK, "http://validated.localhost")
 	}
+	for _, line := range []string{"POST / HTTP/1.1", "CONNECT localhost:1 HTTP/1.1"} {
+		codes := testkit.Statuses(server.Raw(t, line+"\r\nHost: localhost:1\r\nConnection: close\r\n\r\n"))
+		if len(codes) != 1 || codes[0] != http.StatusNotFound {
+			t.Errorf("%s: answered %v, want one 404", line, codes)
+		}
+	}
 }
 
 // helloUnknownHost asks for a host that is nobody's: no guest may run for it.
